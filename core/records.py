@@ -1,0 +1,93 @@
+"""What vigil itself states, beside the facts of the exchanges.
+
+Records are the daemon's own history: what an actor or an account went through,
+what was proven, what somebody should look at. They go the way of the facts
+(inlet, spill, one transaction), so that a dead or slow database loses none.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from core.facts import Batch
+
+Severity = Literal["info", "warning", "critical"]
+
+
+class ActorEvent(msgspec.Struct, frozen=True, gc=False, tag="actor_event"):
+    """One transition of one child, in the past tense (S36)."""
+
+    at: int
+    boot: str
+    child: str
+    gen: int
+    event: str
+    detail: str | None = None
+
+
+class ConnectionState(msgspec.Struct, frozen=True, gc=False, tag="connection_state"):
+    """An account entered a state of DESIGN section 6."""
+
+    at: int
+    account: str
+    state: str
+    previous: str
+    cause: str
+
+
+class Proof(msgspec.Struct, frozen=True, gc=False, tag="proof"):
+    """A complete REST answer agreed with the ledger over [since, until], ms.
+
+    From `watched` on we saw what happened as it happened; before that nobody did,
+    and it is proven by hindsight only (core/coverage). `repaired` facts were missing.
+    """
+
+    at: int
+    account: str
+    category: str
+    since: int
+    until: int
+    source: str
+    repaired: int = 0
+    watched: int = 0
+
+
+class Incident(msgspec.Struct, frozen=True, gc=False, tag="incident"):
+    """Something a person should know. Equal `key`s are one incident until resolved."""
+
+    at: int
+    key: str
+    kind: str
+    severity: Severity
+    text: str
+    account: str | None = None
+    resolved: bool = False
+
+
+class Acknowledged(msgspec.Struct, frozen=True, gc=False, tag="acknowledged"):
+    """A person has seen the incident of that id; the first time counts."""
+
+    at: int
+    incident: int
+
+
+class DeadLetter(msgspec.Struct, frozen=True, gc=False, tag="dead_letter"):
+    """A message that nobody handled (S29 to S31)."""
+
+    at: int
+    child: str
+    gen: int
+    message: str
+    reason: str
+
+
+class Remember(msgspec.Struct, frozen=True, gc=False, tag="remember"):
+    """One value that must survive a restart (a paused account, a chosen flow)."""
+
+    at: int
+    key: str
+    value: str | None
+
+
+Record = ActorEvent | ConnectionState | Proof | Incident | Acknowledged | DeadLetter | Remember
+Entry = Batch | Record
