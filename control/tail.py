@@ -1,0 +1,62 @@
+"""Following the journal: every fact once, in order, after its commit.
+
+There is no queue between the ledger and a follower. The feed only says that
+something newer was committed; what it was is read from the journal behind the
+last row that this follower has seen. So a slow follower falls behind by itself,
+misses nothing, and slows nobody.
+"""
+
+from collections.abc import Callable, Iterator
+
+from control.services import Feed
+from models.read import Reader, Row
+
+PAGE = 500
+LISTEN = 0.25  # seconds between two looks at whether anybody still listens
+
+
+class Follower:
+    """The journal behind row `after`, for one account or symbol or all."""
+
+    def __init__(
+        self, reader: Reader, feed: Feed, after: int, *, account: str | None, symbol: str | None
+    ) -> None:
+        self._reader = reader
+        self._feed = feed
+        self.after = after
+        self._wanted = {"account": account, "symbol": symbol}
+
+    def rows(self, is_heard: Callable[[], bool]) -> Iterator[Row]:
+        """Each wanted row as it is committed, until `is_heard` says that nobody listens."""
+        newest = self._reader.sequence()  # the feed knows only what was committed since the daemon started
+        while is_heard():
+            if self.after < newest:
+                yield from self._page_up_to(newest)
+            else:
+                newest = self._feed.wait(self.after, LISTEN)
+
+    def _page_up_to(self, newest: int) -> Iterator[Row]:
+        rows = self._reader.journal(after=self.after, limit=PAGE)
+        for row in rows:
+            self.after = row["seq"]
+            if all(value is None or row[name] == value for name, value in self._wanted.items()):
+                yield row
+        if not rows:
+            self.after = newest
+
+
+def first_since(reader: Reader, since_ms: int) -> int:
+    """The sequence behind which the journal is younger than `since_ms`.
+
+    The journal grows in the order of its recording, so this is a bisection: a
+    score of single rows, however long it is.
+    """
+    low, high = 0, reader.sequence()
+    while low < high:
+        middle = (low + high) // 2
+        rows = reader.journal(after=middle, limit=1)
+        if rows and rows[0]["recorded_at"] < since_ms:
+            low = rows[0]["seq"]
+        else:
+            high = middle
+    return low
