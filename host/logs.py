@@ -1,0 +1,134 @@
+"""Where log lines go and what may stand in them.
+
+Events with fields, one a line: JSON unless somebody watches on a terminal. The
+libraries' own records go the same way. Every secret that the daemon resolves is
+registered here, and its text is masked wherever it turns up, because the last
+line of defence should not depend on every caller's care.
+"""
+
+import logging
+import logging.handlers
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from structlog.typing import Processor
+
+from core.errors import VigilError
+from core.records import Record
+from core.secrecy import masked
+
+_SHORTEST_SECRET = 6  # shorter texts would mask ordinary words
+
+
+class NoLog(VigilError):
+    """The log file cannot be written."""
+
+
+class Masker:
+    """Replaces registered secrets in every string of an event."""
+
+    def __init__(self) -> None:
+        self._secrets: tuple[str, ...] = ()
+
+    def learn(self, *secrets: str | None) -> None:
+        """From now on these texts are masked."""
+        fresh = {s for s in secrets if s and len(s) >= _SHORTEST_SECRET}
+        self._secrets = tuple(sorted({*self._secrets, *fresh}, key=len, reverse=True))
+
+    def text(self, value: str) -> str:
+        """`value` without any registered secret."""
+        return masked(value, self._secrets)
+
+    def record(self, record: Record) -> Record:
+        """The record with no registered secret in any of its texts."""
+        texts = {name: getattr(record, name) for name in record.__struct_fields__}
+        clean = {name: self.text(text) for name, text in texts.items() if isinstance(text, str)}
+        return msgspec.structs.replace(record, **clean)
+
+    def __call__(
+        self, _logger: Any, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        for key, value in event.items():
+            event[key] = self.clean(value)
+        return event
+
+    def clean(self, value: Any) -> Any:
+        """A document with no registered secret in any of its texts."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list | tuple):
+            return [self.clean(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.clean(item) for key, item in value.items()}
+        return value
+
+
+class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
+    """Masks the finished line too: a traceback is text that no field walk has seen."""
+
+    def __init__(self, masker: Masker, **options: Any) -> None:
+        super().__init__(**options)
+        self._masker = masker
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._masker.text(super().format(record))
+
+
+def configure(level: str, log_file: Path | None, masker: Masker) -> None:
+    """Send everything to `log_file` (rotated at 20 MB, five kept) or to standard error.
+
+    Raises NoLog, having changed nothing, where the file cannot be written.
+    """
+    handler = _handler(log_file)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        masker,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
+        cache_logger_on_first_use=False,
+    )
+    handler.setFormatter(_MaskedFormatter(masker, foreign_pre_chain=shared, processors=_tail(log_file)))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(_number(level))
+    for chatty in ("apprise", "apscheduler", "urllib3", "pykka"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def set_level(level: str) -> None:
+    """From now on lines of this level and above are written."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_number(level)))
+    logging.getLogger().setLevel(_number(level))
+
+
+def _handler(log_file: Path | None) -> logging.Handler:
+    if log_file is None:
+        return logging.StreamHandler(sys.stderr)
+    try:
+        return logging.handlers.RotatingFileHandler(
+            log_file, maxBytes=20_000_000, backupCount=5, encoding="utf-8"
+        )
+    except OSError as error:  # opened now: later each line would become a traceback instead
+        raise NoLog(f"log_file {log_file} cannot be written: {error.strerror}") from error
+
+
+def _tail(log_file: Path | None) -> list[Processor]:
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if log_file is None and sys.stderr.isatty():
+        return [remove, structlog.dev.ConsoleRenderer()]
+    return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]

@@ -1,0 +1,130 @@
+"""Secrets are looked up by reference at the moment they are needed.
+
+This file decides where a secret may come from and refuses what would leak it: a
+file that others can read is no secret. What it resolves it hands out and tells
+to `learn` (the log's masker); it keeps nothing and no message here holds a
+value, only the reference and what to do.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from core.errors import FatalError
+from core.problems import Problem
+from core.settings_schema import BINANCE_FAMILY, SECRET_KEYS, AccountSettings
+from exchanges.base import Credentials
+
+_LARGEST = 65_536
+_PEM = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")
+_LOCKED_PEM = "-----BEGIN ENCRYPTED PRIVATE KEY-----"
+
+
+class UnresolvedSecret(FatalError):
+    """A reference leads to nothing that may be used; the text says how to mend it."""
+
+
+class Secrets:
+    """Resolves references against one environment and the folder of one settings file."""
+
+    def __init__(
+        self, base_dir: Path, environ: Mapping[str, str], learn: Callable[[str], None] | None = None
+    ) -> None:
+        self._base_dir = base_dir
+        self._environ = environ
+        self._learn = learn
+
+    def resolve(self, reference: str) -> str:
+        """The secret behind `env:NAME`, `file:PATH` or `vault:NAME`; UnresolvedSecret where there is none."""
+        kind, _, name = reference.partition(":")
+        match kind:
+            case "env":
+                secret = self._from_environment(name)
+            case "file":
+                secret = self._from_file(self._base_dir / name)
+            case "vault":
+                raise UnresolvedSecret(
+                    f"{reference}: this version has no vault yet: use env:NAME or file:PATH"
+                )
+            case _:
+                raise UnresolvedSecret("a secret is named by a reference: env:NAME, file:PATH or vault:NAME")
+        if self._learn is not None:
+            self._learn(secret)
+        return secret
+
+    def credentials(self, account: AccountSettings) -> Credentials:
+        """What a real account signs with. A sandbox account has its keys from the sandbox.
+
+        A PEM under `api_secret` is taken for the private key that it is.
+        """
+        key = self.resolve(account.api_key)
+        signing = self.resolve(account.private_key or account.api_secret)
+        if account.private_key or (account.exchange in BINANCE_FAMILY and "-----BEGIN" in signing):
+            return Credentials(key, private_key=_pem(account.private_key or account.api_secret, signing))
+        return Credentials(key, signing)
+
+    def missing(self, name: str, account: AccountSettings) -> list[Problem]:
+        """Every secret that account `name` refers to and that cannot be had, with its path and reason."""
+        found = []
+        for key in SECRET_KEYS:
+            try:
+                if reference := getattr(account, key):
+                    self.resolve(reference)
+            except UnresolvedSecret as error:
+                found.append(Problem(f"accounts.{name}.{key}", str(error)))
+        return found
+
+    def _from_environment(self, name: str) -> str:
+        secret = self._environ.get(name, "").strip()
+        if not secret:
+            raise UnresolvedSecret(f"env:{name}: the environment variable {name} is not set")
+        return secret
+
+    def _from_file(self, path: Path) -> str:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise UnresolvedSecret(f"file:{path}: {error.strerror}") from error
+        try:
+            _refuse_open_doors(path, os.fstat(fd))
+            return _text(path, os.read(fd, _LARGEST + 1))
+        finally:
+            os.close(fd)
+
+
+def _refuse_open_doors(path: Path, facts: os.stat_result) -> None:
+    """Only a plain file of ours that nobody else can open."""
+    if not stat.S_ISREG(facts.st_mode):
+        raise UnresolvedSecret(f"file:{path}: is not a plain file")
+    if facts.st_uid != os.geteuid():
+        raise UnresolvedSecret(f"file:{path}: belongs to another user: chown {os.geteuid()} '{path}'")
+    if facts.st_mode & 0o077:
+        mode = stat.S_IMODE(facts.st_mode)
+        raise UnresolvedSecret(f"file:{path}: mode {mode:04o} lets others in: chmod 600 '{path}'")
+
+
+def _text(path: Path, raw: bytes) -> str:
+    if len(raw) > _LARGEST:
+        raise UnresolvedSecret(f"file:{path}: is too large to be a secret")
+    try:
+        secret = raw.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise UnresolvedSecret(f"file:{path}: is not text") from None
+    if not secret:
+        raise UnresolvedSecret(f"file:{path}: is empty")
+    return secret
+
+
+def _pem(reference: str, text: str) -> bytes:
+    """A private key as bytes; in one that came through an environment, line ends may be written out."""
+    if "\\n" in text and "\n" not in text:
+        text = text.replace("\\n", "\n")
+    if _LOCKED_PEM in text:
+        raise UnresolvedSecret(
+            f"{reference}: the private key has a passphrase: store it without one, mode 0600"
+        )
+    if not _PEM.search(text):
+        raise UnresolvedSecret(f"{reference}: is no private key in PEM form")
+    return f"{text.strip()}\n".encode()
