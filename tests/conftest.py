@@ -1,0 +1,117 @@
+"""What holds for the whole suite.
+
+A test that was left out is named with its reason; where VIGIL_NOTHING_LEFT_OUT
+is set (the continuous integration sets it) it fails the run, so that a missing
+system package can not pass for a green suite.
+
+The suite runs on several workers. Tests that share something dear (a fixture of
+their module's: a sandbox, a daemon) go to one of them together.
+"""
+
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from models.database import prepare
+from tests.support.ledger import url
+from tests.support.postgres import MISSING, Postgres, programs
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("vigil", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vigil")
+
+HERE = Path(__file__).parent
+LONG = {
+    "end_to_end",
+    "page",
+    "drill",
+    "test_add_an_exchange.py",
+    "test_ledger_machine.py",
+    "test_handover_crashes.py",
+}
+
+_left_out: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, the same one for all tests of this worker."""
+    installed = programs()
+    if installed is None:
+        pytest.skip(MISSING)
+    server = Postgres(installed)
+    try:
+        server.start()
+        server.tell("CREATE DATABASE migrated")
+        prepare(server.url("migrated"))
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a new ledger: in a file, then on a server. Tests of the ledger are of both."""
+    if request.param == "sqlite":
+        prepare(url(tmp_path / "vigil.db"))
+        yield url(tmp_path / "vigil.db")
+        return
+    with request.getfixturevalue("postgres").database(template="migrated") as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a place where no ledger is yet."""
+    if request.param == "sqlite":
+        yield url(tmp_path / "vigil.db")
+        return
+    with request.getfixturevalue("postgres").database() as address:
+        yield address
+
+
+def _shares(file: Path) -> bool:
+    """Whether the tests of this file share a fixture of their module's: their own, or one of a conftest."""
+    beside = [folder / "conftest.py" for folder in file.parents if HERE in (folder, *folder.parents)]
+    return any('scope="module"' in one.read_text() for one in (file, *beside) if one.exists())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for whole daemons comes first: begun last, one worker would wait for it alone."""
+    items.sort(key=lambda item: not any(part in LONG for part in item.path.parts))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """xdist's own groups are no way to this: it writes them into ids, which pytest 9 keeps to itself."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByWhatIsShared(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if shares(config.rootpath / file) else nodeid
+
+    shares = cache(_shares)
+    config.option.loadscopereorder = False  # it would take those with most tests first, and these have few
+    return ByWhatIsShared(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _left_out.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in _left_out:
+        terminalreporter.write_line(f"left out: {line}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if _left_out and exitstatus == 0 and os.environ.get("VIGIL_NOTHING_LEFT_OUT"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
