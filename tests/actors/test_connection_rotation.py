@@ -168,6 +168,7 @@ def test_if_the_successor_fails_the_old_one_stays_and_it_is_tried_again_later(
     venue.manners = leave
     one.ref.tell(ROTATE)
     eventually(lambda: one.actor._made == 2 and one.actor._successor is None, what="a failed successor")
+    one.settle()  # and when it is tried again is settled too
     old.text("fill 1")
     one.tap.trades("1")
     venue.manners = venue.welcome
@@ -192,6 +193,7 @@ def test_a_successor_that_is_refused_for_pace_waits_as_long_as_it_was_told(
     venue.manners = refuse
     one.ref.tell(ROTATE)
     eventually(lambda: one.actor._made == 2 and one.actor._successor is None, what="a failed successor")
+    one.settle()  # and when it is tried again is settled too
     for elapsed in (40.0, 80.0, 120.0):
         clock.advance(40.0)
         old.send(PING, b"")
@@ -208,6 +210,7 @@ def test_a_successor_that_stays_mute_is_given_up_and_the_old_one_stays(
     venue.manners = venue.mute
     one.ref.tell(ROTATE)
     eventually(lambda: one.actor._made == 2 and one.actor._successor is None, what="a failed successor")
+    one.settle()  # and when it is tried again is settled too
     old.text("fill 1")
     one.tap.trades("1")
     assert one.listener.rest() == []

@@ -21,11 +21,12 @@ QUIET_MS = 2_500
 """How long Crypto.com may say nothing; nobody waits a minute here."""
 CUTS_AFTER = {"bybit": 11}
 """Seconds in which an exchange hears of us or cuts us: 3, or more where that is meant for whole connections."""
-STALE_AFTER = 1.0
+STALE_AFTER = 2.0
+"""Seconds, and longer than a busy machine keeps a process from running: that would be a silence as well."""
 ROLES: Mapping[str, Row] = {
-    "idle": {"heartbeat": 0.3, "stale_after": STALE_AFTER, "rotate_after": 4, "audit_every": 2},
+    "idle": {"heartbeat": 0.5, "stale_after": STALE_AFTER, "rotate_after": 5, "audit_every": 2},
     "quiet": {"heartbeat": 0.5, "stale_after": 3},
-    "frozen": {"heartbeat": 0.3, "stale_after": STALE_AFTER},
+    "frozen": {"heartbeat": 0.5, "stale_after": STALE_AFTER},
 }
 
 

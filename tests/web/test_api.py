@@ -69,6 +69,7 @@ def test_a_bug_is_told_without_its_inside_and_ends_nothing(site: Site) -> None:
     site.ledger.broken = ZeroDivisionError("inside")
     with capture_logs() as logged:
         answer = site.get("/api/fills")
+        eventually(lambda: logged, what="its line in the log, which follows the answer")
     assert answer.status == 500
     assert "inside" not in answer.json["error"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
