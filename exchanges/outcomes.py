@@ -32,6 +32,7 @@ from exchanges.trading import (
     Absent,
     Duplicate,
     Finding,
+    Forgotten,
     Found,
     NotOpen,
     NotYet,
@@ -85,14 +86,10 @@ def find(rest: RestDialect, sought: Sought, now_ms: int, absence: Absence) -> Fi
     if order is not None:
         as_of = answer.as_of if isinstance(answer, Complete) else now_ms
         return Found(order, answer.facts, as_of, answer.raw)
-    is_late = now_ms - sought.sent_ms >= absence.proven_after * 1000
-    if is_late and isinstance(answer, Complete):
-        return Absent(now_ms)
-    return NotYet(_again_in(sought, now_ms, absence))
-
-
-def _again_in(sought: Sought, now_ms: int, absence: Absence) -> float:
-    """Seconds to the next moment at which asking makes sense."""
     since = (now_ms - sought.sent_ms) / 1000
+    if absence.shown_for is not None and since > absence.shown_for:
+        return Forgotten()
+    if since >= absence.proven_after and isinstance(answer, Complete):
+        return Absent(now_ms)
     moments = (*absence.ask_after, absence.proven_after)
-    return max(_LEAST, next((moment for moment in moments if moment > since), since) - since)
+    return NotYet(max(_LEAST, next((moment for moment in moments if moment > since), since) - since))

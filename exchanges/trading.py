@@ -35,6 +35,7 @@ A cancel may always be sent again: it names an order, and ends that one or none.
 import re
 from collections.abc import Generator, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -44,7 +45,7 @@ from core.facts import Fact, OrderState
 from core.instruments import Instrument
 from core.intents import Cancellation, Placement
 from core.wire import Call, Reply
-from exchanges.base import Broken, Endpoints, RestDialect, Send, Signal
+from exchanges.base import Broken, Endpoints, Exchange, RestDialect, Send, Signal
 
 CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 """What every exchange takes as a client order id."""
@@ -62,6 +63,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
     order_id: str
     state: OrderState | None = None
+    raw: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -112,6 +114,7 @@ class CancelTaken(msgspec.Struct, frozen=True):
     """
 
     state: OrderState | None = None
+    raw: str = ""
 
 
 class NotOpen(msgspec.Struct, frozen=True):
@@ -150,7 +153,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Absent(msgspec.Struct, frozen=True):
-    """Proven: there is no such order and there will be none, whatever was sent before."""
+    """Proven: no such order is open or was ever filled, nor will be, whatever was sent before."""
 
     as_of: int
 
@@ -161,20 +164,26 @@ class NotYet(msgspec.Struct, frozen=True):
     again_in: float
 
 
-Lookup = Found | Absent | NotYet
+class Forgotten(msgspec.Struct, frozen=True):
+    """The exchange does not know it, and would not show it any more if it had been: only the ledger can tell."""
+
+
+Lookup = Found | Absent | NotYet | Forgotten
 Finding = Generator[Call, Reply, Lookup]
 
 
 class Absence(msgspec.Struct, frozen=True):
-    """When an exchange's "unknown order" becomes proof; `ask_after` and `proven_after` are seconds.
+    """When an exchange's "unknown order" is proof; seconds since the request can last have left.
 
-    Both count from the moment when the request can last have left. `because` is
-    the rule in words, with its source.
+    `ask_after` are the moments at which asking makes sense, `proven_after` is when
+    the proof begins and `shown_for` when it ends, because orders are no longer
+    shown (None = never). `because` is the rule in words, with its source.
     """
 
     ask_after: tuple[float, ...]
     proven_after: float
     because: str
+    shown_for: float | None = None
 
 
 # ------------------------------------------------------- instruments and fees
@@ -188,9 +197,17 @@ class Listing(msgspec.Struct, frozen=True):
     """
 
     instruments: tuple[Instrument, ...]
-    as_of: int
     missing: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+
+
+def joined(listings: Sequence[Listing]) -> Listing:
+    """Several answers as one."""
+    return Listing(
+        tuple(chain.from_iterable(one.instruments for one in listings)),
+        tuple(chain.from_iterable(one.missing for one in listings)),
+        tuple(chain.from_iterable(one.unreadable for one in listings)),
+    )
 
 
 class FeeRates(msgspec.Struct, frozen=True):
@@ -302,8 +319,8 @@ class Trading(Protocol):
     def find(self, sought: Sought, now_ms: int) -> Finding:
         """The order by our id, wherever the exchange shows it; `now_ms` is exchange time at the start.
 
-        Absent only where the exchange answered, to questions that were asked
-        `absence.proven_after` or later, that it knows no such order.
+        Absent only where the exchange answered, to questions that were asked within
+        the time that `absence` names, that it knows no such order.
         """
         ...
 
@@ -325,8 +342,8 @@ class Trading(Protocol):
 
 
 @runtime_checkable
-class TradingExchange(Protocol):
-    """An Exchange (base.py) that can also be traded at.
+class TradingExchange(Exchange, Protocol):
+    """An Exchange that can also be traded at.
 
     `trades` are the categories that it offers here, the usual one first, and
     `quotes_at_once` how many symbols one quote session may have.
@@ -340,5 +357,8 @@ class TradingExchange(Protocol):
         ...
 
     def quotes(self, endpoints: Endpoints, category: str, symbols: Sequence[str]) -> QuoteSession:
-        """A session for one new public socket. ValueError for no symbols, or more than `quotes_at_once`."""
+        """A session for one new public socket, where `endpoints.public_ws` says that there are any.
+
+        Raises ValueError for no symbols, and for more than `quotes_at_once`.
+        """
         ...

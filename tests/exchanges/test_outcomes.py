@@ -31,6 +31,7 @@ from exchanges.trading import (
     Absence,
     Absent,
     Duplicate,
+    Forgotten,
     Found,
     NotOpen,
     NotYet,
@@ -42,7 +43,7 @@ from exchanges.trading import (
 from tests.exchanges.kit import drive
 
 NOW = 1_790_000_000_000
-ABSENCE = Absence((1.0, 2.0, 5.0), 10.0, "so it is written")
+ABSENCE = Absence((1.0, 2.0, 5.0), 10.0, "so it is written", shown_for=90_000.0)
 SOUGHT = Sought("spot", "BTCUSDT", "vt-1", NOW)
 ORDER = OrderState("spot", "BTCUSDT", "17", "open", "vt-1")
 
@@ -164,6 +165,11 @@ def test_an_unknown_order_proves_nothing_while_its_request_may_be_on_its_way(
 @pytest.mark.parametrize("after", [10.0, 11.0, 90_000.0])
 def test_an_unknown_order_is_absent_once_its_request_can_no_longer_arrive(after: float) -> None:
     assert look(NOTHING, after=after) == Absent(NOW + int(after * 1000))
+
+
+def test_an_unknown_order_proves_nothing_once_such_orders_are_shown_no_longer() -> None:
+    assert look(NOTHING, after=90_001.0) == Forgotten()
+    assert look(Complete((ORDER,), NOW), after=90_001.0) == Found(ORDER, (ORDER,), NOW)
 
 
 @pytest.mark.parametrize("after", [10.0, 500.0])
