@@ -56,6 +56,8 @@ class Market(NamedTuple):
 MARKETS = (
     Market("binance", "spot", "BTCUSDT"),
     Market("binance_us", "spot", "BTCUSDT"),
+    Market("bybit", "spot", "BTCUSDT"),
+    Market("bybit", "linear", "BTCUSDT"),
 )
 
 

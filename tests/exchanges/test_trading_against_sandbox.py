@@ -378,6 +378,14 @@ def test_the_prices_by_stream_and_by_rest_are_the_same(desk: Desk, quotes: Quote
 
 
 @every_market
+def test_an_unknown_symbol_costs_only_itself_and_is_told_where_the_exchange_tells(desk: Desk) -> None:
+    """Binance takes any name and is silent."""
+    with closing(Quotes(desk, desk.market.symbol, "NOSUCH")) as quotes:
+        quotes.read_until(lambda: "subscribed" in quotes.stages and quotes.of(desk.market.symbol))
+        assert quotes.unknown == ([] if desk.market.exchange.startswith("binance") else ["NOSUCH"])
+
+
+@every_market
 def test_a_heartbeat_of_the_exchange_is_kept(desk: Desk, quotes: Quotes) -> None:
     beat = quotes.session.heartbeat(0)
     if beat is not None:
