@@ -6,6 +6,7 @@ history of messages.
 """
 
 import threading
+from collections.abc import Callable
 
 
 class Feed:
@@ -14,6 +15,12 @@ class Feed:
     def __init__(self) -> None:
         self._news = threading.Condition()
         self._sequence = 0
+        self._followers: dict[str, Callable[[], object]] = {}
+
+    def follow(self, who: str, notify: Callable[[], object]) -> None:
+        """Call `notify` after each publication, in the publisher's thread; the last one of that name."""
+        with self._news:
+            self._followers[who] = notify
 
     @property
     def sequence(self) -> int:
@@ -23,9 +30,13 @@ class Feed:
     def publish(self, sequence: int) -> None:
         """Everything up to `sequence` is committed."""
         with self._news:
-            if sequence > self._sequence:
-                self._sequence = sequence
-                self._news.notify_all()
+            if sequence <= self._sequence:
+                return
+            self._sequence = sequence
+            self._news.notify_all()
+            followers = tuple(self._followers.values())
+        for notify in followers:
+            notify()
 
     def wait(self, after: int, timeout: float) -> int:
         """Wait until there is something newer than `after`, or `timeout` seconds; returns the newest."""

@@ -135,6 +135,22 @@ class Inlet:
             self._wake()
         return ticket
 
+    def commit(self, entries: Sequence[Entry], origin: Origin) -> int:
+        """Accept records, and batches among them, that belong together; a ticket as from `put`.
+
+        They follow each other in the ledger, and whoever acts on them waits for the
+        ticket first. Raises StaleGeneration as `put` does, for `origin`.
+        """
+        if not entries:
+            return 0
+        with self._lock:
+            self._admit(origin)
+            wake = self._append(entries)
+            ticket = self._receipts.accepted
+        if wake:
+            self._wake()
+        return ticket
+
     def record(self, record: Record) -> None:
         """Accept a statement of our own. After `close` it is dropped: nobody is left to store it."""
         with self._lock:

@@ -7,11 +7,13 @@ it in one `match` that ends in `assert_never`.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from core.differences import Compared
+from core.facts import Side
 
 
 class Momentary(msgspec.Struct, frozen=True, gc=False):
@@ -200,6 +202,59 @@ class Compare(Momentary, frozen=True, gc=False):
     until: float
     reply: Callable[[Compared], object]
     is_wanted: Callable[[], bool]
+
+
+# ----------------------------------------------------------- a person -> trader
+
+
+class PlaceOrder(Momentary, frozen=True, gc=False):
+    """Place one order for a person, and tell what came of it.
+
+    `quantity` is in the base asset, or `worth` in the quote asset says how much; `price`
+    None = at the market. `is_sent` False only judges it, `is_meant` allows one that equals
+    another that lives. `reply` is called once with a document and must not wait; after
+    boottime second `until` nobody is there, and nothing is begun any more.
+    """
+
+    category: str
+    symbol: str
+    side: Side
+    price: Decimal | None
+    quantity: Decimal | None
+    worth: Decimal | None
+    post_only: bool
+    is_sent: bool
+    is_meant: bool
+    by: Front
+    until: float
+    reply: Callable[[dict[str, object]], object]
+
+
+class CancelOrder(Momentary, frozen=True, gc=False):
+    """End the open order that goes by this id, the exchange's or ours; otherwise as PlaceOrder."""
+
+    order: str
+    is_sent: bool
+    by: Front
+    until: float
+    reply: Callable[[dict[str, object]], object]
+
+
+class SwitchTrading(Momentary, frozen=True, gc=False):
+    """Halt the account's trading and cancel what the trader placed, or let it go on."""
+
+    is_halted: bool
+    why: str
+    until: float
+    reply: Callable[[dict[str, object]], object]
+
+
+class RetryTrade(Momentary, frozen=True, gc=False):
+    """A person says that a stuck trade may go on."""
+
+    trade: str
+    until: float
+    reply: Callable[[dict[str, object]], object]
 
 
 # ---------------------------------------------------- keepalive <-> connection

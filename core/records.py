@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from core.facts import Batch
+from core.intents import Placement
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -89,5 +90,51 @@ class Remember(msgspec.Struct, frozen=True, gc=False, tag="remember"):
     value: str | None
 
 
-Record = ActorEvent | ConnectionState | Proof | Incident | Acknowledged | DeadLetter | Remember
+IntentState = Literal["intended", "withheld", "accepted", "refused", "unclear", "absent", "over"]
+"""What is known of an order that we want.
+
+`intended` is committed before its request may leave, so it is also what a process
+that was killed leaves behind: its order may exist, and may not. `unclear` says so in
+as many words. `withheld` = it never left or was never looked at, `accepted` = the
+exchange has it, `refused` = it did not want it, `absent` = proven that it never had it,
+`over` = the order has ended.
+"""
+UNANSWERED: frozenset[IntentState] = frozenset({"intended", "unclear"})
+"""Somebody has to ask the exchange for these by their client order id, before anything else."""
+MAY_LIVE: frozenset[IntentState] = UNANSWERED | {"accepted"}
+"""There may be an order of ours for these."""
+
+
+class Intended(msgspec.Struct, frozen=True, gc=False, tag="intent"):
+    """An order that we want, and what is known of it; the last one by its client order id counts.
+
+    `by` is who wants it: the trader, or a front. `sent_at` (exchange time, ms) is the latest
+    moment at which its request can have left, None while it may yet leave.
+    """
+
+    at: int
+    order: Placement
+    state: IntentState
+    by: str
+    order_id: str | None = None
+    why: str | None = None
+    sent_at: int | None = None
+
+
+class Traded(msgspec.Struct, frozen=True, gc=False, tag="trade"):
+    """One trade as it stands; `detail` is a core/lots Lot as JSON, `seq` where its BUY fill stands."""
+
+    at: int
+    id: str
+    account: str
+    category: str
+    symbol: str
+    state: str
+    detail: str
+    seq: int
+
+
+Record = (
+    ActorEvent | ConnectionState | Proof | Incident | Acknowledged | DeadLetter | Remember | Intended | Traded
+)
 Entry = Batch | Record

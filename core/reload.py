@@ -19,6 +19,7 @@ answer goes on as it was, with its socket and its generation.
   (`Changes.settings`) and in every later comparison.
 """
 
+import fnmatch
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
@@ -56,9 +57,9 @@ MAY_CURE = frozenset({*SECRET_KEYS, *URL_KEYS, "user_stream"})
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "web": ("core/web",),
     "alerts": ("core/notifier",),
-    "trader": ("trading/trader",),
+    "trader": ("trading/trader-*",),
 }
-"""Sections whose children take the new settings with their next generation."""
+"""Sections whose children take the new settings with their next generation; `*` is any account."""
 
 LIVE = frozenset({("supervisor", "log_level"), ("database", "keep_days")})
 """Keys that whoever goes by them looks up each time."""
@@ -130,7 +131,9 @@ def diff(
         if section in unserved:
             continue
         here = () if section == "web" and new.web.address is None else children
-        restarts = tuple(child for child in SECTIONS.get(section, ()) if child in here)
+        restarts = tuple(
+            child for name in SECTIONS.get(section, ()) for child in sorted(fnmatch.filter(here, name))
+        )
         now = {key for key in keys if restarts or (section, key) in LIVE}
         if now:
             sections.append(SectionChange(section, tuple(sorted(now)), restarts))

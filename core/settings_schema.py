@@ -225,6 +225,10 @@ class TraderSettings(Table):
     max_order_quote: Amount = Decimal(100)
     max_open_orders: int = Field(default=10, ge=1, le=1000)
     max_jump: Amount = Decimal("0.05")
+    max_failures: int = Field(default=5, ge=0, le=1000)
+    max_daily_loss: Amount = Decimal(20)
+    max_rejections: int = Field(default=5, ge=0, le=1000)
+    on_stop: Literal["keep", "cancel"] = "keep"
 
 
 class Backoff(Table):

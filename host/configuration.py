@@ -26,7 +26,7 @@ from exchanges.registry import REGISTRY
 from host.older_names import Seen, lay_older_names
 
 PREFIX = "VIGIL__"
-NOT_YET = frozenset({"trader"})
+NOT_YET: frozenset[str] = frozenset()
 """Tables that are judged although nothing here serves them yet."""
 
 Origins = dict[tuple[str, ...], str]

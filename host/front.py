@@ -17,7 +17,7 @@ from core.figures import Figures
 from core.messages import Acknowledge, Operate, StopDaemon
 from core.reconcile import is_overdue
 from core.report import ProcessInfo, Readings, build
-from core.status import Document, Snapshot
+from core.status import AccountState, Document, Snapshot
 from host.alerts import trial
 from host.in_force import InForce
 from host.logs import Masker
@@ -36,6 +36,11 @@ class Board:
     def publish(self, snapshot: Snapshot) -> None:
         """Called by the supervisor after each change."""
         self.snapshot = snapshot
+
+    def state_of(self, account: str) -> AccountState:
+        """How an account stands; one that is not there is stopped."""
+        found = (one.state for one in self.snapshot.accounts if one.account == account)
+        return next(found, "stopped")
 
 
 def services(

@@ -45,7 +45,7 @@ from host.secrets import Secrets
 from host.signals import Signals
 from host.tenants import Marks, Tenants, web_token
 from host.ticker import Ticker
-from host.tree import House, Tenant, account_groups, account_plan, core_group
+from host.tree import House, Tenant, account_groups, account_plan, core_group, trading_group
 from host.vault import Vault
 from host.watch import Watcher
 from host.watchdog import Watchdog, systemd_notifier, write_stacks_and_exit
@@ -190,6 +190,7 @@ class Daemon:
         groups: list[GroupPlan] = [core_group(house, front)]
         for tenant in tenants.values():
             groups += account_groups(house, tenant)
+        groups += trading_group(house, tenants, board.state_of)
         accounts = self._loaded.settings.accounts.items()
         return Wiring(
             clock=self._clock,

@@ -16,16 +16,19 @@ import peewee
 
 from core import coverage
 from core.coverage import Piece
+from core.money import plain, plain_or_none
 from core.records import (
     Acknowledged,
     ActorEvent,
     ConnectionState,
     DeadLetter,
     Incident,
+    Intended,
     Proof,
     Record,
     Remember,
     Severity,
+    Traded,
 )
 from models.database import run
 from models.statements import Insert
@@ -35,6 +38,11 @@ LISTS: dict[type, tuple[str, tuple[str, ...]]] = {
     ConnectionState: ("connection_states", ConnectionState.__struct_fields__),
     DeadLetter: ("dead_letters", DeadLetter.__struct_fields__),
 }
+INTENT = (
+    "account", "client_order_id", "category", "symbol", "side", "quantity", "price", "post_only", "closes",
+    "wanted_by", "state", "order_id", "why", "sent_at", "created_at", "updated_at",
+)  # fmt: skip
+TRADE = ("id", "account", "category", "symbol", "state", "detail", "created_at", "updated_at", "seq")
 PIECE = ", ".join(f'"{name}"' for name in Piece.__struct_fields__)
 
 
@@ -52,6 +60,10 @@ class Annals:
         self._lists = {kind: Insert(db, table, columns) for kind, (table, columns) in LISTS.items()}
         self._values = {kind: attrgetter(*columns) for kind, (_table, columns) in LISTS.items()}
         self._memory = Insert(db, "system_state", ("key", "value", "at"), ("key",))
+        self._intents = Insert(db, "intents", INTENT, ("account", "client_order_id"), ("created_at",))
+        self._trades = Insert(db, "trades", TRADE, ("id",), ("created_at", "seq"))
+        self._intended: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._traded: dict[str, tuple[Any, ...]] = {}
         self._rows: dict[type, list[tuple[Any, ...]]] = {kind: [] for kind in LISTS}
         self._remembered: dict[str, tuple[str, str | None, int]] = {}
         self._open: dict[str, tuple[str, str]] = {}  # key -> (text, severity)
@@ -60,7 +72,8 @@ class Annals:
         """Know the open incidents, and owe nothing: at the start and after a rollback."""
         rows = run(self._db, 'SELECT "key", "text", "severity" FROM "incidents" WHERE "resolved_at" IS NULL')
         self._open = {key: (text, severity) for key, text, severity in rows.fetchall()}
-        self._remembered.clear()
+        for owed in (self._remembered, self._intended, self._traded):
+            owed.clear()
         for waiting in self._rows.values():
             waiting.clear()
 
@@ -80,6 +93,13 @@ class Annals:
                 self._proof(record)
             case Remember():
                 self._remembered[record.key] = (record.key, record.value, record.at)
+            case Intended(order=order):
+                self._intended[order.account, order.client_order_id] = _intent(record)
+            case Traded():
+                self._traded[record.id] = (
+                    record.id, record.account, record.category, record.symbol, record.state, record.detail,
+                    record.at, record.at, record.seq,
+                )  # fmt: skip
             case _:
                 assert_never(record)
 
@@ -97,7 +117,10 @@ class Annals:
             self._lists[kind](waiting)
             waiting.clear()
         self._memory(list(self._remembered.values()))
-        self._remembered.clear()
+        self._intents(list(self._intended.values()))
+        self._trades(list(self._traded.values()))
+        for written in (self._remembered, self._intended, self._traded):
+            written.clear()
 
     def _incident(self, said: Incident) -> None:
         if said.resolved:
@@ -151,3 +174,13 @@ class Annals:
 
     def _run(self, sql: str, values: tuple[Any, ...]) -> Any:
         return run(self._db, sql, values)
+
+
+def _intent(said: Intended) -> tuple[Any, ...]:
+    """The row of an intent, in the order of INTENT."""
+    order = said.order
+    return (
+        order.account, order.client_order_id, order.category, order.symbol, order.side, plain(order.quantity),
+        plain_or_none(order.price), int(order.post_only), order.closes,
+        said.by, said.state, said.order_id, said.why, said.sent_at, said.at, said.at,
+    )  # fmt: skip

@@ -14,15 +14,17 @@ binary floats.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from core.facts import Fact, stated
+from core.facts import Fact, Fill, OrderState, stated
 from core.fees import MINUTE_MS, Charge, Quoted, charge, spellings, totals
+from core.intents import Placement
 from core.money import add, plain, plain_or_none, total_of
 from core.orders import LIVING
 from core.reconcile import Filled
+from core.records import MAY_LIVE
 from models import database, seeking
 from models.history import validity
 
@@ -63,6 +65,13 @@ COVERAGE = _columns("account category since until late source at proofs repaired
 STATE = _columns("at account state previous cause")
 EVENT = _columns("at boot child gen event detail")
 
+INTENT = _columns(
+    "account client_order_id category symbol side quantity price post_only closes wanted_by state order_id why "
+    "sent_at created_at updated_at"
+)
+TRADE = _columns("id account category symbol state detail created_at updated_at seq")
+
+MAY_LIVE_SQL = ", ".join(f"'{state}'" for state in sorted(MAY_LIVE))  # as the partial index has it
 LIVING_SQL = ", ".join(f"'{status}'" for status in sorted(LIVING))  # as the partial index has it
 # Where the history of a thing is entered: table, column of its last journal row, columns of its key.
 ENTRANCES = {
@@ -76,6 +85,14 @@ ENTRANCES = {
 ORDER_KEY = seeking.Index("orders", ("account", "category", "symbol"), "orders")
 
 _fact_of = msgspec.json.Decoder(Fact).decode  # type: ignore[var-annotated]
+
+
+class Spoken(NamedTuple):
+    """One statement of the journal; `is_first` says that nothing was known of its thing before."""
+
+    seq: int
+    is_first: bool
+    fact: Fill | OrderState
 
 
 class _Where:
@@ -529,6 +546,81 @@ class Reader:
         sql = "SELECT DISTINCT symbol FROM orders WHERE updated_at >= ? AND account || '' = ?"
         return {row["symbol"] for row in self._rows(sql, [since, account], ["symbol"])}
 
+    # ------------------------------------------------------------ for the trader
+
+    def spoken(self, account: str, *, after: int, limit: int = 1_000) -> list[Spoken]:
+        """What was said of the account's orders and fills behind journal `seq` after, in order."""
+        names = ["seq", "outcome", "fact"]
+        sql = (
+            f"SELECT {', '.join(names)} FROM journal WHERE seq > ? AND account || '' = ? "  # noqa: S608
+            "AND kind IN ('order', 'fill') ORDER BY seq LIMIT ?"
+        )
+        rows = self._rows(sql, [after, account, _bounded(limit)], names)
+        return [Spoken(row["seq"], row["outcome"] == "new", _fact_of(row["fact"])) for row in rows]
+
+    def trades(
+        self,
+        *,
+        account: str | None = None,
+        symbol: str | None = None,
+        since: int | None = None,
+        limit: int = 100,
+        open_only: bool = False,
+        after: int | None = None,
+    ) -> list[Row]:
+        """The trader's trades in the order in which they began; `detail` is the lot as JSON."""
+        where = _Where()
+        where.add("account = ?", account)
+        where.add("symbol = ?", symbol)
+        where.add("updated_at >= ?", since)
+        if open_only:
+            where.add("state NOT IN ('sold', 'dust')")
+        return self._page(
+            f"SELECT {', '.join(TRADE)} FROM trades",  # noqa: S608
+            where,
+            TRADE,
+            seq="seq",
+            limit=limit,
+            after=after,
+        )
+
+    def trade(self, trade: str) -> Row | None:
+        """The trade of that id, None where there is none."""
+        rows = self._rows(f"SELECT {', '.join(TRADE)} FROM trades WHERE id = ?", [trade], TRADE)  # noqa: S608
+        return rows[0] if rows else None
+
+    def intents(self, account: str, *, closes: str | None = None) -> list[Row]:
+        """What we wanted there: all of it that may live, or every order that was to close a trade."""
+        where = _Where()
+        where.add("account = ?", account)
+        if closes is None:
+            where.add(f"state IN ({MAY_LIVE_SQL})")
+        where.add("closes = ?", closes)
+        sql = f"SELECT {', '.join(INTENT)} FROM intents{where} ORDER BY created_at, client_order_id"  # noqa: S608
+        return self._rows(sql, where.values, INTENT)
+
+    def intent(self, account: str, client_order_id: str) -> Row | None:
+        """The intent that goes by that client order id."""
+        sql = f"SELECT {', '.join(INTENT)} FROM intents WHERE account = ? AND client_order_id = ?"  # noqa: S608
+        rows = self._rows(sql, [account, client_order_id], INTENT)
+        return rows[0] if rows else None
+
+    def wanted_orders(self) -> int:
+        """How many orders of ours may live, in all accounts."""
+        return int(self._one(f"SELECT COUNT(*) FROM intents WHERE state IN ({MAY_LIVE_SQL})"))  # noqa: S608
+
+    def living_orders(self, account: str, symbol: str) -> tuple[int, int]:
+        """How many orders of the account may rest: in this symbol, and in all."""
+        orders = self._living(account)
+        return sum(order["symbol"] == symbol for order in orders), len(orders)
+
+    def free(self, account: str, asset: str) -> Decimal | None:
+        """The free balance of an asset, None where it is not known."""
+        rows = self._rows(
+            "SELECT free FROM balances WHERE account = ? AND asset = ?", [account, asset], ["free"]
+        )
+        return _amount(rows[0]["free"]) if rows else None
+
     # ------------------------------------------------------------------- inside
 
     def _fill_pages(self, **filters: Any) -> Iterator[list[Row]]:
@@ -623,6 +715,17 @@ def _amount(text: str | None) -> Decimal | None:
 
 def _bounded(limit: int) -> int:
     return min(limit, MOST_ROWS) if limit > 0 else MOST_ROWS
+
+
+def placement_of(row: Row) -> Placement:
+    """The order that a row of `intents` asks for."""
+    wanted = {
+        name: row[name] for name in ("account", "category", "symbol", "side", "client_order_id", "closes")
+    }
+    price = _amount(row["price"])
+    return Placement(
+        **wanted, quantity=Decimal(row["quantity"]), price=price, post_only=bool(row["post_only"])
+    )
 
 
 def _with_fact(row: Row) -> Row:

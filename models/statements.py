@@ -46,15 +46,22 @@ class Insert:
     """Writes rows of one table; a row that is there already by `key` is overwritten.
 
     Without a key a row that is there already is an error. One call must not hold
-    a key twice.
+    a key twice. The `lasting` columns keep what the first row said.
     """
 
     def __init__(
-        self, db: peewee.Database, table: str, columns: tuple[str, ...], key: tuple[str, ...] = ()
+        self,
+        db: peewee.Database,
+        table: str,
+        columns: tuple[str, ...],
+        key: tuple[str, ...] = (),
+        lasting: tuple[str, ...] = (),
     ) -> None:
         tail = ""
         if key:
-            changes = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name not in key)
+            changes = ", ".join(
+                f'"{name}" = excluded."{name}"' for name in columns if name not in (*key, *lasting)
+            )
             tail = f" ON CONFLICT ({quoted(key)}) DO UPDATE SET {changes}"
         head = f'INSERT INTO "{table}" ({quoted(columns)}) VALUES '  # noqa: S608 (our own names)
         self._statement = Statement(head, marks(len(columns)), tail, len(columns))

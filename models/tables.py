@@ -17,6 +17,7 @@ Three decisions live here:
 from peewee import SQL, BigAutoField, BigIntegerField, CompositeKey, Model, TextField
 
 from core.orders import LIVING
+from core.records import MAY_LIVE
 from models.fields import AmountField
 
 
@@ -253,7 +254,10 @@ class DeadLetter(Model):  # type: ignore[misc]
 
 
 class Trade(Model):  # type: ignore[misc]
-    """One bought lot and its sale; written by the trader alone, before it sends anything."""
+    """One bought lot and its sale; written by the trader alone, before it sends anything.
+
+    `seq` is the journal row of its BUY fill: the order in which the trades began.
+    """
 
     id = TextField(primary_key=True)
     account = TextField()
@@ -263,9 +267,42 @@ class Trade(Model):  # type: ignore[misc]
     detail = TextField()
     created_at = BigIntegerField()
     updated_at = BigIntegerField()
+    seq = BigIntegerField(null=True)
 
     class Meta:
         table_name = "trades"
+        indexes = ((("account", "seq"), False),)
+
+
+class Intent(Model):  # type: ignore[misc]
+    """An order that we want, committed before it was sent, and what is known of it (core/records)."""
+
+    account = TextField()
+    client_order_id = TextField()
+    category = TextField()
+    symbol = TextField()
+    side = TextField()
+    quantity = AmountField()
+    price = AmountField(null=True)
+    post_only = BigIntegerField()
+    closes = TextField(null=True)
+    wanted_by = TextField()
+    state = TextField()
+    order_id = TextField(null=True)
+    why = TextField(null=True)
+    sent_at = BigIntegerField(null=True)
+    created_at = BigIntegerField()
+    updated_at = BigIntegerField()
+
+    class Meta:
+        table_name = "intents"
+        primary_key = CompositeKey("account", "client_order_id")
+        indexes = ((("closes",), False),)
+
+
+Intent.add_index(
+    Intent.index(Intent.account, name="intents_living", where=Intent.state.in_(sorted(MAY_LIVE)))
+)
 
 
 class SystemState(Model):  # type: ignore[misc]
@@ -303,6 +340,7 @@ ALL = (
     ActorEvent,
     DeadLetter,
     Trade,
+    Intent,
     SystemState,
     Intake,
 )

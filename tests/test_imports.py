@@ -57,7 +57,9 @@ EXTRA = {
     "actors/examination.py": {"models.read", "actors.comparison"},
     "actors/connection.py": {"actors.reader"},
     "actors/notifier.py": {"models.read", "actors.courier"},
-    "actors/trader.py": {"models.read"},
+    "actors/trader.py": {"models.read", "actors.desk", "actors.markets", "actors.orders"},
+    "actors/orders.py": {"models.read", "actors.desk", "actors.markets"},
+    "actors/markets.py": {"actors.desk"},
     "actors/control.py": {"models.read", "control", "actors.serving"},
     "actors/web.py": {"models.read", "web", "control.services", "actors.serving"},
 }
