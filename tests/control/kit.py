@@ -23,7 +23,7 @@ from core.messages import Acknowledge, Compare, Operate, StopDaemon
 from core.status import AccountStatus, ChildStatus, Document, GroupStatus, Snapshot
 from models.read import Row
 
-WAIT = 10.0  # seconds until a test gives up waiting
+WAIT = 30.0  # seconds until a test gives up waiting
 
 STATUS: Document = {
     "state": "ok",
