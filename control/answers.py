@@ -11,14 +11,17 @@ from typing import Any
 
 import msgspec
 
+from control import trade
 from control.audit import Audit
 from control.moments import since_ms
 from control.queries import ask, covered
 from control.reload import Reload
 from control.services import Services
 from control.tail import Follower, first_since
+from control.trade import Asked
+from control.traded import traded
 from control.uptimes import UNSEEN
-from control.words import TEST, Arguments, Mistake, find, quoted, read_arguments
+from control.words import TEST, TRADES, Arguments, Mistake, find, hint, quoted, read_arguments
 from core.commands import orders
 from core.errors import DatabaseProblem
 from core.messages import Acknowledge, Operate, StopDaemon
@@ -27,13 +30,16 @@ from core.status import Document
 from core.targets import UnknownTarget, resolve
 from models.read import Reader
 
+Waiting = Audit | Reload | Asked
+"""An answer that takes its time: `wait` for it in a thread of the one who asked."""
+
 
 class Unavailable(Exception):
     """Not to be had of this daemon: it is stopping, or of a version that lacks it."""
 
 
 def answer(services: Services, reader: Callable[[], Reader], name: str, given: Mapping[str, Any]) -> Any:
-    """What the word `name` says to these parameters; a Follower where that has no end, an Audit or a Reload to wait for.
+    """What the word `name` says to these parameters; a Follower where that has no end, what is Waiting to wait for.
 
     Raises Mistake where the caller is wrong, Unavailable where the daemon is on
     its way out, or never could.
@@ -52,7 +58,9 @@ def answer(services: Services, reader: Callable[[], Reader], name: str, given: M
         case "version":
             return {"version": services.version, "pid": services.pid, "web": services.web()}
         case "trades":
-            raise Unavailable("the trader is not in this version: vigil watches, and trades nothing itself")
+            return _trades(services, reader(), arguments)
+        case "buy" | "sell" | "cancel" | "halt" | "retry":
+            return _trade(services, reader, name, arguments)
         case "tail":
             return _follower(services, reader(), arguments)
         case "stop":
@@ -81,6 +89,30 @@ def _accounts(services: Services, reader: Callable[[], Reader]) -> list[Document
     except DatabaseProblem:
         uptimes = {}
     return [row | uptimes.get(row["account"], UNSEEN) for row in services.status()["accounts"]]
+
+
+def _trade(services: Services, reader: Callable[[], Reader], name: str, said: Arguments) -> trade.Asked:
+    try:
+        match name:
+            case "cancel":
+                return trade.cancel(services, said)
+            case "halt":
+                return trade.halt(services, said)
+            case "retry":
+                return trade.retry(services, reader(), said["id"])
+        return trade.order(services, name, said)
+    except trade.TraderOff as off:
+        raise Unavailable(str(off)) from None
+
+
+def _trades(services: Services, reader: Reader, said: Arguments) -> Any:
+    """From the ledger, also where the trader is off by now; an error where it never was on."""
+    if said["what"] not in TRADES:
+        known = f"there are: {', '.join(TRADES)}"
+        raise Mistake(f"trades: no {quoted(said['what'])}{hint(said['what'], TRADES)}; {known}")
+    if not services.traders() and not reader.trades(limit=1):
+        raise Unavailable(trade.OFF)
+    return traded(reader, said)
 
 
 def _with_moment(arguments: Arguments, now_ms: int) -> Arguments:

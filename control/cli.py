@@ -159,9 +159,11 @@ def _epilog(word: Word) -> str:
 
 def _parameter(param: Param) -> click.Parameter:
     if param.positional:
-        return click.Argument([param.name], required=param.required)
+        default: dict[str, Any] = {} if param.default is None else {"default": param.default}
+        return click.Argument([param.name], required=param.required, **default)
     if param.kind == "flag":
-        return click.Option([f"--{param.name}"], is_flag=True, default=None, help=param.help)
+        option = f"--{param.name.replace('_', '-')}"
+        return click.Option([option, param.name], is_flag=True, default=None, help=param.help)
     is_count = param.kind == "count"
     return click.Option(
         [f"--{param.name}"],

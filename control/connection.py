@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 import structlog
 
-from control.answers import Unavailable, answer
-from control.audit import Audit
+from control.answers import Unavailable, Waiting, answer
 from control.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -35,7 +34,6 @@ from control.jsonrpc import (
     result_line,
 )
 from control.lines import Lines, LineTooLong, Unfinished
-from control.reload import Reload
 from control.services import Services
 from control.tail import Follower
 from control.words import Mistake, UnknownWord
@@ -122,7 +120,7 @@ class Connection:
     def _respond(self, request: Request) -> None:
         try:
             result = answer(self._services, self._read, request.method, request.params)
-            if isinstance(result, Audit | Reload):
+            if isinstance(result, Waiting):
                 result = result.wait(self._is_heard)
         except (Mistake, Unavailable, DatabaseProblem) as refusal:
             if request.wants_answer:

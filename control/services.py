@@ -14,9 +14,21 @@ from typing import Protocol
 from control.uptimes import Uptimes
 from core.clock import Clock
 from core.figures import Figures
-from core.messages import Acknowledge, Compare, Front, Operate, StopDaemon
+from core.messages import (
+    Acknowledge,
+    CancelOrder,
+    Compare,
+    Front,
+    Operate,
+    PlaceOrder,
+    RetryTrade,
+    StopDaemon,
+    SwitchTrading,
+)
 from core.status import Document, Snapshot
 from models.read import Reader
+
+TradeMessage = PlaceOrder | CancelOrder | SwitchTrading | RetryTrade
 
 
 class Feed(Protocol):
@@ -38,6 +50,8 @@ class Services:
     `reader` makes what one connection's thread reads rows with; that thread
     closes it. `pid` is the daemon's, `boot` names this start of it, `web` says where the
     page is served, None while it is not. `front` is who was given these services.
+    `trade` hands a message to the trader of an account and says whether there is one;
+    `traders` are the accounts that have one, none where the settings want none.
     `figures` are for the metrics. `try_alerts` sends a test message by every channel or by
     one; it alone takes its time, some seconds.
     """
@@ -59,3 +73,5 @@ class Services:
     boot: str = ""
     web: Callable[[], str | None] = lambda: None
     front: Front = "control"
+    trade: Callable[[str, TradeMessage], bool] = lambda _account, _message: False
+    traders: Callable[[], Sequence[str]] = lambda: ()

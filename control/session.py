@@ -10,14 +10,20 @@ from typing import Any, TextIO
 
 from control import present
 from control.client import Client, NoAnswer, Refused
-from control.words import ALERTS_WITHIN, AUDIT_WITHIN, RELOAD_WITHIN, Word
+from control.words import ALERTS_WITHIN, AUDIT_WITHIN, RELOAD_WITHIN, TRADE_WITHIN, TRADING, Word
 from core.clock import SystemClock
 
 FINE, BAD_NEWS = 0, 1
 STOP_TIMEOUT = 10.0
 GRACE = 10.0  # seconds for the answer itself
 
-_PATIENCE = {"audit": AUDIT_WITHIN, "alerts": ALERTS_WITHIN, "reload": RELOAD_WITHIN}
+_PATIENCE = {
+    "audit": AUDIT_WITHIN,
+    "alerts": ALERTS_WITHIN,
+    "reload": RELOAD_WITHIN,
+    **dict.fromkeys(TRADING, TRADE_WITHIN),
+}
+_DONE = frozenset({"accepted", "cancelled", "not_sent"})
 
 Params = dict[str, Any]
 
@@ -30,6 +36,8 @@ def converse(socket: Path, word: Word, params: Params, out: TextIO, *, as_json: 
             return _tail(client, params, out, as_json=as_json)
         if word.name == "stop":
             return _stop(client, out)
+        if word.name in TRADING:
+            return _traded(client, word, params, out, as_json=as_json)
         if word.rows:
             return _rows(client, word, params, out, as_json=as_json)
         answer = client.call(word.name, **params)
@@ -65,8 +73,22 @@ def _rows(client: Client, word: Word, params: Params, out: TextIO, *, as_json: b
     return FINE
 
 
+def _traded(client: Client, word: Word, params: Params, out: TextIO, *, as_json: bool) -> int:
+    """What the traders say came of it; bad news where any of them did not do it."""
+    rows = client.call(word.name, **params)
+    if as_json:
+        out.write(present.as_json(rows) + "\n")
+    else:
+        present.write_table(word.name, [rows], out)
+    if word.name in {"halt", "retry"}:
+        return BAD_NEWS if any(row.get("error") or "error" not in row for row in rows) else FINE
+    return FINE if all(row["state"] in _DONE for row in rows) else BAD_NEWS
+
+
 def _look(word: Word, params: Params) -> str:
     """Which table shows the rows: some words have more than one kind."""
+    if word.name == "trades" and params.get("what") not in (None, "list"):
+        return f"trades {params['what']}"
     if params.get("by") == "fill":
         return "fill fees"
     return params["kind"] if params.get("kind") in {"account", "actor"} else word.name

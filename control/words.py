@@ -20,6 +20,8 @@ AUDIT_WITHIN = 120.0  # seconds that an audit may take
 RELOAD_WITHIN = 40.0  # seconds that a reload may take: the sandbox may have to be started for it
 DEFAULT_LIMIT = 100
 TEST = "test"
+TRADE_WITHIN = 20.0  # seconds that a trader has to say what came of an order
+TRADING = frozenset({"buy", "sell", "cancel", "halt", "retry"})
 ALERTS_WITHIN = 30.0  # seconds that a test of the alerts may take
 HISTORIES = ("order", "fill", "balance", "position", "cash", "account", "actor")
 _LONGEST_QUOTE = 64
@@ -65,7 +67,7 @@ class Word(NamedTuple):
     @property
     def takes_json(self) -> bool:
         """Whether its answer says more than that it is on its way."""
-        return self.kind == "read" or self.name == "reload"
+        return self.kind == "read" or self.name == "reload" or self.name in TRADING
 
     @property
     def is_paged(self) -> bool:
@@ -97,6 +99,25 @@ TARGET = Param("target", "text", "An account, a child or a group.", positional=T
 ACTION = Param("action", "text", "What to do: test.", positional=True, required=True)
 URL = Param("url", "count", "Only the address at this place of alerts.urls, from 0.")
 INCIDENT = Param("id", "count", "The id of an incident.", positional=True, required=True)
+
+WHERE = Param("account", "text", "The account to trade in.", positional=True, required=True)
+PAIR = Param("symbol", "text", "The symbol, as the exchange writes it.", positional=True, required=True)
+YES = Param("yes", "flag", "Send it; without this it is only judged, and told.", default=False)
+DRY_RUN = Param("dry_run", "flag", "Send nothing, whatever else is said.", default=False)
+ORDERING = (
+    WHERE,
+    PAIR,
+    Param("quantity", "text", "How much of the base asset."),
+    Param("worth", "text", "How much in the quote asset; the quantity is rounded down to the step."),
+    Param("price", "text", "The limit; without one the order is at the market, which needs --taker."),
+    Param("taker", "flag", "It may trade at once; otherwise it is refused where it would.", default=False),
+    Param("again", "flag", "It is meant although an equal order lives.", default=False),
+    DRY_RUN,
+    YES,
+)
+TRADES = ("list", "show", "profit")
+WHAT = Param("what", "text", f"One of {', '.join(TRADES)}.", default="list", positional=True)
+TRADE = Param("id", "text", "Which trade, for show.", positional=True)
 
 _TABLE = (
     Word("status", "read", "Everything at a glance; exit code 1 when not ok."),
@@ -151,7 +172,14 @@ _TABLE = (
         rows=True,
         example="fees --by day --since 7d",
     ),
-    Word("trades", "read", "The trader's lots; there is no trader in this version."),
+    Word(
+        "trades",
+        "read",
+        "What the trader makes of each BUY fill; one of them from order to order; profit by day and symbol.",
+        (WHAT, TRADE, ACCOUNT, SYMBOL, SINCE, LIMIT, AFTER, OPEN),
+        rows=True,
+        example="trades show ID",
+    ),
     Word(
         "history",
         "read",
@@ -214,6 +242,55 @@ _TABLE = (
         "reload",
         "operate",
         "Read the settings again and apply what changed; exit code 1 when they do not hold.",
+    ),
+    Word(
+        "buy",
+        "operate",
+        "Place a BUY order; exit code 1 when it was not.",
+        ORDERING,
+        rows=True,
+        example="buy main BTCUSDT --worth 50 --price 60000 --yes",
+    ),
+    Word(
+        "sell",
+        "operate",
+        "Place a SELL order; exit code 1 when it was not.",
+        ORDERING,
+        rows=True,
+        example="sell main BTCUSDT --quantity 0.01 --price 70000 --yes",
+    ),
+    Word(
+        "cancel",
+        "operate",
+        "End an open order; exit code 1 when it was not.",
+        (
+            WHERE,
+            Param("order", "text", "Its order id, or our client order id.", positional=True, required=True),
+            DRY_RUN,
+            YES,
+        ),
+        rows=True,
+        example="cancel main 4711 --yes",
+    ),
+    Word(
+        "halt",
+        "operate",
+        "Place nothing more, and cancel what the trader placed and nothing else; exit code 1 where it failed.",
+        (
+            Param("account", "text", "Only this account; all where none is named.", positional=True),
+            Param("why", "text", "The reason, for those who look later."),
+            Param("release", "flag", "Let it go on instead.", default=False),
+        ),
+        rows=True,
+        example="halt main --why holidays",
+    ),
+    Word(
+        "retry",
+        "operate",
+        "Let a stuck trade go on; exit code 1 where it does not.",
+        (Param("id", "text", "Which trade.", positional=True, required=True),),
+        rows=True,
+        example="retry ID",
     ),
     Word(
         "alerts",

@@ -21,7 +21,7 @@ from core.status import AccountState, Document, Snapshot
 from host.alerts import trial
 from host.in_force import InForce
 from host.logs import Masker
-from host.tree import House, poller_of
+from host.tree import House, poller_of, trader_of
 from models.read import Reader
 
 VERSION = "0.1.0"
@@ -63,6 +63,8 @@ def services(
         tell=supervisor.tell,
         compare=lambda account, message: house.directory.address(poller_of(account)).tell(message),
         reload=reload,
+        trade=lambda account, message: house.directory.address(trader_of(account)).tell(message),
+        traders=lambda: _traders(house, board),
         watched=_watched(house, board, clock),
         uptimes=uptimes,
         reader=lambda: Reader(house.settings.database.url),
@@ -77,6 +79,12 @@ def services(
         boot=boot,
         web=lambda: house.web.address,
     )
+
+
+def _traders(house: House, board: Board) -> tuple[str, ...]:
+    """The accounts that a trader works in."""
+    children = {child.id for child in board.snapshot.children}
+    return tuple(name for name in house.settings.accounts if trader_of(name) in children)
 
 
 def _watched(house: House, board: Board, clock: Clock) -> Callable[[str], int | None]:

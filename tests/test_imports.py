@@ -24,7 +24,7 @@ OURS = {
     "web",
 }
 
-VOCABULARY = {"control.answers", "control.audit", "control.reload", "control.services", "control.words"}
+VOCABULARY = {"control.answers", "control.services", "control.words"}
 """What every word answers: one vocabulary for all fronts. Sockets and command line are not of it."""
 
 MAY_IMPORT = {

@@ -15,9 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from control.answers import Unavailable, answer
-from control.audit import Audit
-from control.reload import Reload
+from control.answers import Unavailable, Waiting, answer
 from control.services import Services
 from control.words import WORDS, Mistake, UnknownWord, Word, find
 from core.clock import Clock
@@ -74,9 +72,9 @@ class Api:
             return answer(self._services, lambda: reader, word.name, given)
 
         result = await self._desk.read(ask)
-        return await self._wait(result) if isinstance(result, Audit | Reload) else result
+        return await self._wait(result) if isinstance(result, Waiting) else result
 
-    async def _wait(self, work: Audit | Reload) -> Any:
+    async def _wait(self, work: Waiting) -> Any:
         """An audit takes minutes, a reload seconds: they wait apart, and only so many of them do."""
         if self._audits >= _AUDITS:
             raise Refusal(429, f"{_AUDITS} audits are under way: wait for one of them", retry_after=10)

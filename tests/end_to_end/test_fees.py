@@ -150,7 +150,7 @@ def test_people_read_them_as_a_table(it: Scene) -> None:
     assert "BNB" in rows[0]
 
 
-def test_there_is_no_trader_and_it_says_so(it: Scene) -> None:
+def test_the_trader_is_off_and_it_says_so(it: Scene) -> None:
     answer = it.daemon.word("trades")
     assert (answer.returncode, answer.stdout) == (1, "")
-    assert "the trader is not in this version" in answer.stderr
+    assert "the trader is off: [trader] enabled = true" in answer.stderr
