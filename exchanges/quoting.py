@@ -9,6 +9,7 @@
 * What is odd is told once per socket: it will be in every such frame.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ class QuoteStream:
         if not 0 < len(self.symbols) <= most:
             raise ValueError(f"prices of {len(self.symbols)} symbols: from 1 to {most} go on one socket")
         self._sequences = dict.fromkeys(self.symbols, 0)
+        self._numbers = itertools.count(1)
         self._asked: dict[int, tuple[str, ...]] = {}  # request -> the symbols that it asks for
         self._garbled = Strikes(GARBAGE_LIMIT)
         self._noted: set[str] = set()
@@ -44,7 +46,7 @@ class QuoteStream:
 
     def _ask(self, symbols: tuple[str, ...]) -> int:
         """The number of a new request for these symbols."""
-        number = max(self._asked, default=0) + 1
+        number = next(self._numbers)
         self._asked[number] = symbols
         return number
 

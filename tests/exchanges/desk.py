@@ -58,6 +58,8 @@ MARKETS = (
     Market("binance_us", "spot", "BTCUSDT"),
     Market("bybit", "spot", "BTCUSDT"),
     Market("bybit", "linear", "BTCUSDT"),
+    Market("cryptocom", "spot", "BTC_USD"),
+    Market("cryptocom", "perpetual", "BTCUSD-PERP"),
 )
 
 
@@ -145,8 +147,9 @@ class Desk:
 
     @property
     def where(self) -> dict[str, str]:
-        """What the admin has to be told of this market."""
-        return {"exchange": self.market.exchange, "category": self.market.category}
+        """What the admin has to be told of this market; of Crypto.com's the names say it all."""
+        exchange, category, _ = self.market
+        return {"exchange": exchange} | ({} if exchange == "cryptocom" else {"category": category})
 
     def truth(self, ours: str) -> list[dict[str, Any]]:
         """Every order that the exchange has under this client id."""

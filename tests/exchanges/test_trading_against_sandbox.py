@@ -7,13 +7,14 @@ import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
 
 from core.errors import ClockError, FatalError, RateLimited, RejectReason, UnknownOutcome
 from core.facts import Fill
-from core.instruments import Instrument, price_on_tick
+from core.instruments import Instrument, Resting, price_on_tick, quantity_on_step, refusal
 from core.money import EXACT
 from exchanges.base import Credentials, PongReceived
 from exchanges.trading import (
@@ -36,11 +37,17 @@ from tests.support.waiting import eventually
 RATES = {"maker": "0.0007", "taker": "0.0013"}
 EXCHANGES = tuple(dict.fromkeys(market.exchange for market in MARKETS))
 CATEGORIES = tuple(dict.fromkeys(market.category for market in MARKETS))
+RICHES = {"USD": "1e15", "USDT": "1e15", "BTC": "1e9"}
 FEES = dict.fromkeys(CATEGORIES, RATES)
 ACCOUNTS = [
     account(name, exchange, **more)
     for exchange in EXCHANGES
-    for name, more in (("main", {}), ("dear", {"fees": FEES}), ("poor", {"balances": {"ETH": "1"}}))
+    for name, more in (
+        ("main", {}),
+        ("dear", {"fees": FEES}),
+        ("poor", {"balances": {"ETH": "1"}}),
+        ("rich", {"balances": RICHES}),
+    )
 ]
 every_market = pytest.mark.parametrize("market", MARKETS, ids=str)
 NUMBERS = itertools.count(1)
@@ -310,6 +317,46 @@ def test_a_symbol_that_is_not_listed_is_missing_and_costs_only_itself(desk: Desk
     listing = desk.run(desk.trading.instruments(desk.market.category, wanted))
     assert [one.symbol for one in listing.instruments] == [desk.market.symbol]
     assert listing.missing == ("NOSUCH",)
+
+
+def tried(random: Random, one: Instrument, last: Decimal) -> tuple[str, Decimal, Decimal]:
+    """Side, price and quantity of an order that would rest, near one of the bounds or beyond it."""
+    buys = random.random() < 0.5
+    away = ["0.21", "0.3", "0.5", "0.9", "0.99"] if buys else ["1.01", "1.5", "2", "4", "4.9"]
+    price = price_on_tick(last * Decimal(random.choice(away)), "buy" if buys else "sell", one)
+    bounds = [one.step, one.step * 7, one.min_quantity, one.max_quantity, one.max_post_only]
+    bounds += [None if worth is None else worth / price for worth in (one.min_notional, one.max_notional)]
+    bound = random.choice([bound for bound in bounds if bound is not None])
+    quantity = quantity_on_step(bound, one) + random.choice([-1, 0, 0, 1, 2]) * one.step
+    odd = random.random()
+    if odd < 0.1:
+        price += one.tick / 10
+    elif odd < 0.2:
+        quantity += one.step / 10
+    return ("buy" if buys else "sell"), price, max(quantity, one.step)
+
+
+@every_market
+def test_an_order_that_its_instrument_allows_is_taken_and_any_other_is_refused(
+    box: Sandbox, market: Market, ours: str
+) -> None:
+    random = Random(market.exchange + market.category)
+    with closing(Desk(box, market, "rich")) as desk:
+        desk.clear()
+        one = instrument(desk)
+        outcomes = set()
+        for number in range(60):
+            box.admin.clear(exchange=market.exchange)
+            side, price, quantity = tried(random, one, market.last)
+            order = desk.order(f"{ours}-{number}", side, price=price, quantity=quantity)
+            stated = refusal(order, one, market.last, Resting(0, 0))
+            placed = desk.run(desk.trading.place(order))
+            said = settled(desk, placed, order.client_order_id)
+            assert (said is None) == (stated is None), (order, stated, placed)
+            outcomes.add(stated and stated.filter)
+            if said is None:
+                assert isinstance(desk.cancel(order.client_order_id), CancelTaken)
+        assert {None, "precision"} < outcomes
 
 
 @every_market
