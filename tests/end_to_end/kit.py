@@ -58,6 +58,7 @@ class Scene:
         self.box = box
         self.daemon = daemon
         self.admin: Admin = box.admin
+        self.exchange = exchange
         self.symbol, self.seldom = (listed.symbol for listed in DIALECTS[exchange].instruments[:2])
 
     # ------------------------------------------------------------ what happens there

@@ -14,7 +14,22 @@ from drill.daemon import Daemon
 from tests.end_to_end.kit import Row, Scene, scene
 from tests.support.waiting import eventually
 
-TRADER = '[trader]\nenabled = true\ndry_run = false\nmax_order_quote = "100000"\n'
+QUOTES = {"cryptocom": "USD"}
+"""In what the first symbol of a sandbox is paid, where that is not USDT."""
+PLACING = {
+    "binance": "/api/v3/order",
+    "binance_us": "/api/v3/order",
+    "bybit": "/v5/order/create",
+    "cryptocom": "/exchange/v1/private/create-order",
+}
+"""The path of an order."""
+
+
+def trader(exchange: str, **own: str) -> str:
+    """The table of a trader who may trade there; `own` keys are TOML."""
+    quote = QUOTES.get(exchange, "USDT")
+    keys = {"enabled": "true", "dry_run": "false", "quote": f'"{quote}"', "max_order_quote": "100000", **own}
+    return "[trader]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
 
 
 @contextmanager
@@ -22,17 +37,19 @@ def trading_scene(
     home: Path,
     *,
     exchange: str = "binance",
-    trader: str = TRADER,
+    own: Mapping[str, str] | None = None,
     accounts: Mapping[str, Mapping[str, Any]] | None = None,
     make: Callable[..., Daemon] = Daemon,
+    follows: bool = True,
 ) -> Iterator[Scene]:
     """One account there, live, with a trader that follows it."""
 
     def with_trader(home: Path, settings: str, env: Mapping[str, str]) -> Daemon:
-        return make(home, trader + settings, env)
+        return make(home, trader(exchange, **(own or {})) + settings, env)
 
     with scene(home, accounts, exchange=exchange, make=with_trader) as it:
-        until_following(it)
+        if follows:
+            until_following(it)
         yield it
 
 
@@ -72,17 +89,17 @@ def fills_of(it: Scene, order_id: str, name: str = "main") -> list[Row]:
     return [row for row in it.admin.truth(name)["fills"] if str(row["order_id"]) == str(order_id)]
 
 
-def earned(it: Scene, trade: Row, name: str = "main") -> D:
-    """What a trade brought by the sandbox's own books alone: no figure of the daemon's is in it.
-
-    All units of it were sold, or taken as fees.
-    """
-    base = it.symbol
+def money_of(it: Scene, name: str = "main") -> D:
+    """What all trading has brought and cost, by the exchange's own books alone, in the quote asset."""
     money = D(0)
     for fill in it.admin.truth(name)["fills"]:
         worth = D(fill["price"]) * D(fill["quantity"])
-        quote_fee = (
-            D(fill["fee"]) if fill["fee_asset"] in base and not base.startswith(fill["fee_asset"]) else D(0)
-        )
-        money += (worth if fill["side"] == "sell" else -worth) - quote_fee
+        money += worth if fill["side"] == "sell" else -worth
+        if fill["fee_asset"] and not it.symbol.startswith(fill["fee_asset"]):
+            money -= D(fill["fee"])
     return money
+
+
+def profit_of(rows: list[Row]) -> D:
+    """What the trades are said to have earned, less what their dust has cost: money that came and went."""
+    return sum((D(row["profit"]) - D(row["dust_cost"]) for row in rows), D(0))
