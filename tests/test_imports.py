@@ -47,6 +47,7 @@ SHARED_AMONG_ACTORS = {
     "actors.inlet",
     "actors.feed",
     "actors.memory",
+    "actors.sockets",
     "actors.spill",
 }
 
