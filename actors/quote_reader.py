@@ -19,7 +19,7 @@ from actors.quotes import Place, Quotes
 from actors.sockets import SocketReader
 from core.clock import Clock
 from core.facts import Origin
-from exchanges.trading import QuoteSession, TopOfBook
+from exchanges.trading import Quoted, QuoteSession, TopOfBook
 from transport.frames import Pong
 from transport.origin import RestOrigin
 from transport.websocket import Received, WebSocket
@@ -91,16 +91,21 @@ class QuoteReader(SocketReader):
                 self._note(message.why)
 
     def _quoted(self, text: str, time_ms: int) -> None:
-        desk, told = self._desk, self.session.received(text, time_ms)
-        for top in told.quotes if desk.is_current() else ():
-            if desk.quotes.hear(desk.source, top, self._was_so_at(top, time_ms)) == "jump":
-                desk.doubted()
-        for symbol in told.unknown:
-            desk.quotes.refuses(Place(desk.source, desk.category, symbol), "there are no prices of it")
+        told = self.session.received(text, time_ms)
+        if self._desk.is_current():
+            self._write(told, time_ms)
         for note in told.notes:
             self._note(note)
         for signal in told.signals:
             self._act(signal)
+
+    def _write(self, told: Quoted, time_ms: int) -> None:
+        desk = self._desk
+        for top in told.quotes:
+            if desk.quotes.hear(desk.source, top, self._was_so_at(top, time_ms)) == "jump":
+                desk.doubted()
+        for symbol in told.unknown:
+            desk.quotes.refuses(Place(desk.source, desk.category, symbol), "there are no prices of it")
 
     def _was_so_at(self, top: TopOfBook, time_ms: int) -> float:
         """The boottime second."""

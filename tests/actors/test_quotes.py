@@ -5,41 +5,22 @@ from typing import Any
 
 import pytest
 
-from actors.quotes import NO_SOURCE, REFUSED_FOR, REST, NoPrice, Place, Quotes
-from core.prices import Price, Rules
-from exchanges.trading import TopOfBook
+from actors.quotes import NO_SOURCE, REFUSED_FOR, REST, Place
+from core.prices import Price
+from tests.actors.quoting import Board
 from tests.support.clock import ManualClock
 
-RULES = Rules(D("0.05"), max_age=10, silent_after=3, ask_every=2)
 BTC, ETH = Place("words", "spot", "BTCUSDT"), Place("words", "spot", "ETHUSDT")
 
 
-class Board(Quotes):
-    """One at which `main` is served by the source `words`, and needs BTCUSDT."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.needs: dict[str, list[tuple[str, str]]] = {"main": [("spot", "BTCUSDT")]}
-        super().__init__(self.clock, lambda: RULES, lambda account: self.needs.get(account, ()))
-        self.offer("words", "binance")
-        self.serve("main", "words")
-
-    def told(self, bid: Any, ask: Any, symbol: str = "BTCUSDT", ago: float = 0.0, by: str = "stream") -> Any:
-        top = TopOfBook("spot", symbol, None if bid is None else D(bid), None if ask is None else D(ask))
-        return self.hear("words", top, self.clock.boottime() - ago, by)
-
-    def price(self, account: str = "main") -> Price | NoPrice:
-        return self.good(account, "spot", "BTCUSDT")
-
-    def why(self, account: str = "main") -> str:
-        price = self.price(account)
-        assert isinstance(price, NoPrice)
-        return price.why
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board()
+def board(clock: ManualClock) -> Board:
+    return Board(clock, "BTCUSDT")
 
 
 def test_before_the_first_price_there_is_none_and_it_is_asked_for(board: Board) -> None:
@@ -49,16 +30,16 @@ def test_before_the_first_price_there_is_none_and_it_is_asked_for(board: Board) 
     assert (row["bid"], row["age_s"], row["source"], row["good"]) == (None, None, None, False)
 
 
-def test_a_price_is_good_until_it_is_too_old(board: Board) -> None:
+def test_a_price_is_good_until_it_is_too_old(board: Board, clock: ManualClock) -> None:
     assert board.told(99, 101) is None
     assert isinstance(board.price(), Price)
-    board.clock.advance(10.1)
+    clock.advance(10.1)
     assert board.why() == "the last good price is 10.1 s old, and 10 s is the most"
 
 
-def test_prices_grow_old_while_the_machine_sleeps(board: Board) -> None:
+def test_prices_grow_old_while_the_machine_sleeps(board: Board, clock: ManualClock) -> None:
     board.told(99, 101)
-    board.clock.suspend(60)
+    clock.suspend(60)
     assert "60.0 s old" in board.why()
 
 
@@ -67,14 +48,14 @@ def test_prices_grow_old_while_the_machine_sleeps(board: Board) -> None:
     [(None, 101, 0, "empty"), (0, 101, 0, "empty"), (101, 99, 0, "crossed"), (99, 101, 11, "stale"), (199, 201, 0, "jump")],
 )  # fmt: skip
 def test_what_is_not_believed_is_counted_and_shown_and_told_once_a_minute(
-    board: Board, logged: list[Any], bid: Any, ask: Any, ago: float, reason: str
+    board: Board, clock: ManualClock, logged: list[Any], bid: Any, ask: Any, ago: float, reason: str
 ) -> None:
     board.told(99, 101)
     assert [board.told(bid, ask, ago=ago) for _ in range(3)] == [reason] * 3
     assert board.rows()[0]["refused"] == {reason: 3}
     assert board.refused() == {("binance", reason): 3}
     assert [line["reason"] for line in logged if line["event"] == "price_refused"] == [reason]
-    board.clock.advance(61)
+    clock.advance(61)
     board.told(bid, ask, ago=ago)
     assert len([line for line in logged if line["event"] == "price_refused"]) == 2
 
@@ -127,7 +108,9 @@ def test_an_account_that_moves_goes_by_the_prices_of_its_new_place(board: Board)
     assert isinstance(board.price(), Price)
 
 
-def test_accounts_at_one_place_share_its_prices_and_each_brings_its_needs(board: Board) -> None:
+def test_accounts_at_one_place_share_its_prices_and_each_brings_its_needs(
+    board: Board, clock: ManualClock
+) -> None:
     board.needs["other"] = [("spot", "ETHUSDT"), ("spot", "BTCUSDT")]
     board.serve("other", "words")
     board.told(99, 101)
@@ -137,7 +120,7 @@ def test_accounts_at_one_place_share_its_prices_and_each_brings_its_needs(board:
         "BTCUSDT": ["main", "other"],
         "ETHUSDT": ["main", "other"],
     }
-    board.clock.advance(2)
+    clock.advance(2)
     assert board.ages() == {"main": 2, "other": 2}
     assert board.lacking() == {"main": 0, "other": 1}
 
@@ -145,30 +128,34 @@ def test_accounts_at_one_place_share_its_prices_and_each_brings_its_needs(board:
 # ---------------------------------------------------------------- what is asked for
 
 
-def test_what_is_doubted_is_asked_for_before_what_is_lacking_and_that_before_the_silent(board: Board) -> None:
+def test_what_is_doubted_is_asked_for_before_what_is_lacking_and_that_before_the_silent(
+    board: Board, clock: ManualClock
+) -> None:
     board.needs["main"] = [("spot", name) for name in ("A", "B", "C", "D")]
     for symbol in ("A", "B", "C"):
         board.told(99, 101, symbol)
-    board.clock.advance(3.5)
+    clock.advance(3.5)
     board.told(99, 101, "B")
     board.told(199, 201, "B")
     board.told(99, 101, "C")
     assert [place.symbol for place in board.due("words")] == ["B", "D", "A"]
 
 
-def test_what_was_just_asked_for_waits_its_time(board: Board) -> None:
+def test_what_was_just_asked_for_waits_its_time(board: Board, clock: ManualClock) -> None:
     board.asked(BTC)
     assert board.due("words") == []
-    board.clock.advance(2)
+    clock.advance(2)
     assert board.due("words") == [BTC]
 
 
-def test_what_the_exchange_does_not_tell_is_asked_for_once_a_minute_and_shown(board: Board) -> None:
+def test_what_the_exchange_does_not_tell_is_asked_for_once_a_minute_and_shown(
+    board: Board, clock: ManualClock
+) -> None:
     board.refuses(BTC, "no such symbol")
     assert board.why() == "no price has come yet; the exchange says: no such symbol"
-    board.clock.advance(REFUSED_FOR - 1)
+    clock.advance(REFUSED_FOR - 1)
     assert board.due("words") == []
-    board.clock.advance(1)
+    clock.advance(1)
     assert board.due("words") == [BTC]
     board.told(99, 101)
     assert isinstance(board.price(), Price)
@@ -177,9 +164,9 @@ def test_what_the_exchange_does_not_tell_is_asked_for_once_a_minute_and_shown(bo
 # ------------------------------------------------------------------- what is told
 
 
-def test_a_lasting_lack_is_told_once_and_its_end_too(board: Board) -> None:
+def test_a_lasting_lack_is_told_once_and_its_end_too(board: Board, clock: ManualClock) -> None:
     assert board.turned("words") == []
-    board.clock.advance(10.5)
+    clock.advance(10.5)
     assert board.turned("words") == [(BTC, "no price has come yet")]
     assert board.turned("words") == []
     board.told(99, 101)
@@ -187,18 +174,18 @@ def test_a_lasting_lack_is_told_once_and_its_end_too(board: Board) -> None:
     assert board.turned("words") == []
 
 
-def test_a_lack_is_over_when_nobody_needs_the_price_any_more(board: Board) -> None:
+def test_a_lack_is_over_when_nobody_needs_the_price_any_more(board: Board, clock: ManualClock) -> None:
     board.turned("words")
-    board.clock.advance(11)
+    clock.advance(11)
     assert [place for place, _ in board.turned("words")] == [BTC]
     board.needs["main"] = []
     assert board.turned("words") == [(BTC, None)]
 
 
-def test_a_symbol_that_the_exchange_does_not_have_is_no_incident(board: Board) -> None:
+def test_a_symbol_that_the_exchange_does_not_have_is_no_incident(board: Board, clock: ManualClock) -> None:
     board.refuses(BTC, "no such symbol")
     board.turned("words")
-    board.clock.advance(60)
+    clock.advance(60)
     assert board.turned("words") == []
 
 
