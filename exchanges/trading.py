@@ -18,16 +18,17 @@ be done next:
 | Unsure | nothing | `find` it by its client order id, before anything else |
 
 Only what proves it is a refusal: whatever else goes wrong is Unsure (outcomes.py
-decides this, for every dialect in one place). After Unsure the order counts as
-placed until `find` says Found or Absent. An exchange that does not know an order
-yet has not proven that it never will: a request may still be on its way, so an
-answer "unknown" is proof only some time after the request left, and `find` says
-NotYet before that.
+decides this, for every dialect in one place). A trade (core/lots) hears of Refused
+as `refused`, of Unheard as `withheld`, of Duplicate and Unsure as `unclear`, and of
+Absent as `absent`. After Unsure the order counts as placed until `find` says Found
+or Absent. An exchange that does not know an order yet has not proven that it never
+will: a request may still be on its way, so "unknown" is proof only some time after
+the request left, and `find` says NotYet before that.
 
-A client order id is given out once, ever. Bybit and Crypto.com refuse a second
-order under it; Binance does so only while the first is open, and would take a
-second one when the first is filled. So the way to exactly one order is: write
-down the intent, place, and on anything but Accepted, Refused or Unheard find.
+A client order id names one order, ever. Bybit and Crypto.com refuse a second order
+under it; Binance does so only while the first is open, and would take a second one
+when the first is filled. So the way to exactly one order is: write down the intent,
+place, and on anything but Accepted, Refused or Unheard find.
 
 A cancel may always be sent again: it names an order, and ends that one or none.
 """
