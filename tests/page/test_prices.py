@@ -10,6 +10,7 @@ from exchanges.registry import REGISTRY
 from tests.end_to_end.kit import Scene, keys, settings
 from tests.page.conftest import text_of
 from tests.page.served import Served, Site, site
+from tests.page.test_access import violations
 from tests.support.sandbox import Sandbox, account
 
 TRADER = '[trader]\nenabled = true\nmax_price_age = 4\nsymbols = ["BTCUSDT", "NOSUCH"]\n'
@@ -44,6 +45,8 @@ def test_a_price_is_shown_with_its_age_and_source_and_one_that_does_not_exist_wi
     expect(other.locator(".badge")).to_have_text("not acted on")
     expect(other.locator(".why")).to_contain_text("Invalid symbol")
     expect(page.locator("#prices .note")).to_have_text("1 price not to be acted on")
+    expect(page.locator("nav a[href='#prices']")).to_have_count(1)
+    assert violations(page) == [], "it can be used by everybody"
 
 
 def test_a_price_that_ages_and_one_that_was_refused_are_seen(here: Site, page: Page) -> None:

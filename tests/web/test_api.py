@@ -47,7 +47,6 @@ def test_a_parameter_without_a_value_was_not_given(site: Site) -> None:
         ("/api/orders?after=%7B", 400, "as JSON"),
         ("/api/history", 400, "history needs 'kind'"),
         ("/api/trades", 503, "trader"),
-        ("/api/prices", 503, "there is no trader"),
         ("/api/tail", 404, "/events"),
         ("/api/pause", 405, "POST"),
         ("/api/", 404, "nothing at"),
