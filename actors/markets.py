@@ -1,32 +1,29 @@
 """What has to be known of a symbol before anything is placed in it: its filters, fees and price.
 
-It is asked for as long as somebody needs it, through the desk, and kept as long as
-it is good for. What could not be had is None, with the reason in words; nothing is
-ever assumed in its place.
+Filters and fees are asked for through the desk as long as somebody needs them, and kept
+as long as they are good for. Prices come from the board, which is told what is
+needed. What could not be had is None, with the reason in words; nothing is ever
+assumed in its place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from actors.desk import Desk
-from core import prices
+from actors.quotes import Need, NoPrice, Quotes
 from core.clock import Clock
 from core.errors import VigilError
 from core.fees import spellings
 from core.instruments import Instrument
-from core.prices import Price, Quote, Rules, Watch
-from exchanges.trading import FeeRates, Listing, TopOfBook
+from core.prices import Price
+from exchanges.trading import FeeRates, Listing
 
-Key = tuple[str, str]  # category, symbol
+Key = Need  # category, symbol
 
 FILTERS_FOR = RATES_FOR = 3600.0  # seconds that what an exchange lists is trusted
 ASK_AGAIN = 5.0  # seconds after a question that failed
-MAX_AGE = 15.0  # seconds that a price is good for
-IDLE = 5.0  # seconds between two looks at a price by which nothing is to be placed
-FORGET = 60.0  # seconds after which an old price measures no new one
+NEEDED_FOR = 30.0  # seconds that a price is heard on after it was last needed
 
 
 class Market:
@@ -35,7 +32,6 @@ class Market:
     def __init__(self) -> None:
         self.instrument: Instrument | None = None
         self.rates: FeeRates | None = None
-        self.watch = Watch()
         self.is_unlisted = False
         self.why: dict[str, str] = {}
         self.due: dict[str, float] = {}  # boottime: when what is asked for next
@@ -45,39 +41,56 @@ class Market:
 class Markets:
     """One desk's. One thread only."""
 
-    def __init__(self, desk: Desk, clock: Clock, max_jump: Decimal) -> None:
+    def __init__(
+        self,
+        account: str,
+        desk: Desk,
+        clock: Clock,
+        quotes: Quotes,
+        need: Callable[[frozenset[Need]], object],
+    ) -> None:
+        self._account = account
         self._desk = desk
         self._clock = clock
-        self._rules = Rules(max_jump=max_jump, max_age=MAX_AGE, silent_after=1.0)
+        self._quotes = quotes
+        self._need = need
         self._known: dict[Key, Market] = {}
+        self._needed: dict[Key, float] = {}  # boottime at which its price was last needed
+        self._told: frozenset[Need] = frozenset()
 
     def of(self, key: Key) -> Market:
         """What is known of a symbol now."""
         return self._known.setdefault(key, Market())
 
-    def need(self, key: Key, *, price: bool = True, eager: bool = True) -> Market:
-        """Have asked for what is not known, or not good any more; `eager` where it is waited for."""
+    def need(self, key: Key, *, price: bool = True) -> Market:
+        """Have asked for what is not known, or not good any more."""
         market, now = self.of(key), self._clock.boottime()
         trading = self._desk.trading
         self._ask(market, "filters", now, lambda: trading.instruments(key[0], [key[1]]), self._listed)
-        if market.instrument is None:
-            return market
-        self._ask(market, "rates", now, lambda: trading.fee_rates(*key), self._charged)
-        if price:
-            market.watch = self._looked(market.watch, now)
-            last = market.watch.last
-            if eager or last is None or now - last.at > IDLE:
-                self._ask(market, "price", now, lambda: trading.quote(*key), self._quoted)
+        if market.instrument is not None:
+            self._ask(market, "rates", now, lambda: trading.fee_rates(*key), self._charged)
+            if price:
+                self._needed[key] = now
         return market
+
+    def tell_needs(self) -> None:
+        """Tell the board of what prices are needed now."""
+        now = self._clock.boottime()
+        self._needed = {key: at for key, at in self._needed.items() if now - at < NEEDED_FOR}
+        needs = frozenset(self._needed)
+        if needs != self._told:
+            self._told = needs
+            self._need(needs)
 
     def price(self, key: Key) -> Price | None:
         """A good price of this moment; None where there is none to act on."""
-        return prices.good(self.of(key).watch, self._clock.boottime(), self._rules)
+        found = self._quotes.good(self._account, *key)
+        return None if isinstance(found, NoPrice) else found
 
     def trouble(self, key: Key) -> str | None:
         """Why there is no good price."""
-        market = self.of(key)
-        return prices.trouble(market.watch, self._clock.boottime(), self._rules) or market.why.get("price")
+        found = self._quotes.good(self._account, *key)
+        return found.why if isinstance(found, NoPrice) else None
 
     def values(self, assets: set[str], category: str, quote: str) -> Mapping[str, Decimal]:
         """What third assets are worth in the quote asset, as far as a price of them is good."""
@@ -123,15 +136,3 @@ class Markets:
     def _charged(self, market: Market, rates: FeeRates, now: float) -> None:
         market.rates = rates
         market.due["rates"] = now + RATES_FOR
-
-    def _quoted(self, market: Market, top: TopOfBook, now: float) -> None:
-        market.watch, _reason = prices.heard(
-            self._looked(market.watch, now), Quote(top.bid, top.ask, now, "rest"), now, self._rules
-        )
-        market.due["price"] = now + 1.0
-
-    def _looked(self, watch: Watch, now: float) -> Watch:
-        """A price that nobody has asked for in a while measures nothing any more."""
-        if watch.last is not None and now - watch.last.at > FORGET:
-            return msgspec.structs.replace(watch, state="unknown", last=None, doubts=())
-        return watch

@@ -36,6 +36,7 @@ from actors.feed import Feed
 from actors.inlet import Inlet
 from actors.markets import Key, Market, Markets
 from actors.orders import Orders
+from actors.quotes import Need, Quotes
 from core import admission, earnings, halting
 from core.admission import Circumstances, Objection
 from core.client_ids import read_sell_id, trade_id
@@ -99,7 +100,10 @@ Inbox = _Look | _News | _Step | _Stored | PlaceOrder | CancelOrder | SwitchTradi
 
 
 class TraderActor(Actor):
-    """One account's. `state` says how the account stands now; what is not live is not traded in."""
+    """One account's. `state` says how the account stands now; what is not live is not traded in.
+
+    `quotes` is the board of prices, and `need` tells it which are needed here.
+    """
 
     def __init__(
         self,
@@ -115,6 +119,8 @@ class TraderActor(Actor):
         feed: Feed,
         reader: Reader,
         origins: Origins,
+        quotes: Quotes,
+        need: Callable[[frozenset[Need]], object],
     ) -> None:
         super().__init__(context)
         self._account = account
@@ -132,7 +138,7 @@ class TraderActor(Actor):
             origins=origins,
             wake=self._wake_desk,
         )
-        self._markets = Markets(self._desk, context.clock, rules.max_jump)
+        self._markets = Markets(account, self._desk, context.clock, quotes, need)
         self._orders = Orders(self, exchange.name)
         self._start: Start | None = None
         self._is_beginning = self._is_told = False
@@ -216,6 +222,7 @@ class TraderActor(Actor):
             self._consider()
             self._orders.look(self._doubtful())
             self._cancel_unwanted()
+            self._markets.tell_needs()
         except DatabaseProblem as problem:
             log.warning("trader_waits_for_the_ledger", account=self._account, error=str(problem))
         self._flush()
@@ -343,7 +350,7 @@ class TraderActor(Actor):
             lots = list(book.unfinished())
             waiting = [lot for lot in lots if lot.state == "waiting"]
             if lots:
-                self._markets.need(key, eager=bool(waiting))
+                self._markets.need(key)
             if not lots or now < self._due.get(key, 0.0):
                 continue
             terms, hold = self._terms(key, lots)
@@ -373,8 +380,8 @@ class TraderActor(Actor):
 
     def _hold(self, key: Key, market: Market) -> str | None:
         """Why nothing may be placed in this symbol now; what a single order is refused for comes after."""
-        if self._trading.switch == "halted":
-            return f"trading is halted: {self._trading.why}"
+        if (halted := self._halted()) is not None:
+            return f"trading is halted: {halted}"
         if (state := self._state()) != "live":
             return f"the account is {state}"
         if self.context.clock.boottime() < self._desk.closed_until:
@@ -384,6 +391,12 @@ class TraderActor(Actor):
         if self._markets.price(key) is None:
             return f"there is no good price of {key[1]}: {self._markets.trouble(key)}"
         return None
+
+    def _halted(self) -> str | None:
+        """Why there is no trading here; settings that do not want it any more cancel nothing."""
+        if not self._rules.enabled or (self._rules.accounts and self._account not in self._rules.accounts):
+            return "the settings do not want it any more"
+        return self._trading.why if self._trading.switch == "halted" else None
 
     def objection(self, order: Placement, *, is_meant: bool = False) -> Objection | None:
         """Why this order must not leave now; None where it may."""
@@ -405,7 +418,7 @@ class TraderActor(Actor):
         middle = None if price is None else EXACT.multiply(EXACT.add(price.bid, price.ask), HALF)
         return Circumstances(
             state=self._state(),
-            halted=self._trading.why if self._trading.switch == "halted" else None,
+            halted=self._halted(),
             instrument=instrument,
             price=price,
             why_no_price=self._markets.trouble(key),

@@ -57,6 +57,8 @@ def answer(services: Services, reader: Callable[[], Reader], name: str, given: M
             return services.status()["actors"]
         case "version":
             return {"version": services.version, "pid": services.pid, "web": services.web()}
+        case "prices":
+            return _prices(services, arguments)
         case "trades":
             return _trades(services, reader(), arguments)
         case "buy" | "sell" | "cancel" | "halt" | "retry":
@@ -113,6 +115,18 @@ def _trades(services: Services, reader: Reader, said: Arguments) -> Any:
     if not services.traders() and not reader.trades(limit=1):
         raise Unavailable(trade.OFF)
     return traded(reader, said)
+
+
+def _prices(services: Services, arguments: Arguments) -> list[Document]:
+    """What the board of prices says, of what was asked for."""
+    if services.prices is None:
+        raise Unavailable("there is no trader, so nobody needs a price: [trader] enabled is false")
+    account, symbol = arguments["account"], arguments["symbol"]
+    return [
+        row
+        for row in services.prices()
+        if account in (None, *row["accounts"]) and symbol in (None, row["symbol"])
+    ]
 
 
 def _with_moment(arguments: Arguments, now_ms: int) -> Arguments:

@@ -50,6 +50,7 @@ class Services:
     `reader` makes what one connection's thread reads rows with; that thread
     closes it. `pid` is the daemon's, `boot` names this start of it, `web` says where the
     page is served, None while it is not. `front` is who was given these services.
+    `prices` says what is known of every price that is needed, None where there is no trader.
     `trade` hands a message to the trader of an account and says whether there is one;
     `traders` are the accounts that have one, none where the settings want none.
     `figures` are for the metrics. `try_alerts` sends a test message by every channel or by
@@ -68,6 +69,7 @@ class Services:
     clock: Clock
     version: str
     pid: int
+    prices: Callable[[], Sequence[Document]] | None = None
     figures: Callable[[], Figures] = lambda: Figures(now_ms=0)
     try_alerts: Callable[[int | None], Sequence[Document]] = lambda _channel: ()
     boot: str = ""

@@ -60,6 +60,10 @@ def _mailbox(mailbox: Row) -> str:
     return f"{mailbox['depth']} / {mailbox['high']} / {mailbox['dropped']}"
 
 
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+
+
 def _worth(sums: Mapping[str, str]) -> str:
     return ", ".join(f"{amount} {asset}" for asset, amount in sums.items()) or "-"
 
@@ -158,6 +162,19 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         number("entry", "entry_price"),
         number("unrealised", "unrealised_pnl"),
         moment("changed", "updated_at"),
+    ),
+    "prices": (
+        text("exchange"),
+        text("category"),
+        text("symbol"),
+        number("bid"),
+        number("ask"),
+        age("age", "age_s"),
+        text("by", "source"),
+        claim("good"),
+        Column("refused", "refused", _counts),
+        text("why not", "why"),
+        Column("for", "accounts", ", ".join),
     ),
     "cash": (
         number("seq"),

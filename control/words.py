@@ -173,6 +173,14 @@ _TABLE = (
         example="fees --by day --since 7d",
     ),
     Word(
+        "prices",
+        "read",
+        "The prices that the trader needs: how old, from where, and why one is not acted on.",
+        (ACCOUNT, SYMBOL),
+        rows=True,
+        example="prices --symbol BTCUSDT",
+    ),
+    Word(
         "trades",
         "read",
         "What the trader makes of each BUY fill; one of them from order to order; profit by day and symbol.",

@@ -225,6 +225,7 @@ class TraderSettings(Table):
     max_order_quote: Amount = Decimal(100)
     max_open_orders: int = Field(default=10, ge=1, le=1000)
     max_jump: Amount = Decimal("0.05")
+    max_price_age: Seconds = 10.0
     max_failures: int = Field(default=5, ge=0, le=1000)
     max_daily_loss: Amount = Decimal(20)
     max_rejections: int = Field(default=5, ge=0, le=1000)

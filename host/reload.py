@@ -35,6 +35,7 @@ from host.front import Board
 from host.in_force import InForce
 from host.logs import set_level
 from host.plan import AccountAdded, AccountChanged, AccountRemoved, ChildOutdated
+from host.prices import settle
 from host.tenants import Marks, Read, Tenants, files, renewed
 from host.tree import House, Tenant, account_groups, account_plan
 from models.read import Reader
@@ -212,6 +213,7 @@ class Reloader:
     def _change(self, house: House, change: AccountChange, tenant: Tenant | None) -> None:
         """Told in order: whoever starts from then on is given what is new."""
         name = change.account
+        settle(house, name, tenant)
         if change.change in ("removed", "replaced"):
             self._tell(AccountRemoved(name))
             self._forget(house, name, keep_proofs=change.change == "removed")

@@ -24,13 +24,14 @@ from actors.base import Address, Directory
 from actors.feed import Feed
 from actors.inlet import Inlet
 from actors.notifier import MEMORY, Notebook
+from actors.price_poller import INCIDENT as PRICE_LACKING
 from core.clock import SystemClock
 from core.errors import FatalError, VigilError
 from core.messages import Ping, StopDaemon
 from core.problems import Problem
 from core.records import Incident, Record
 from core.status import LedgerVitals, Vitals
-from host import interpreter
+from host import interpreter, prices
 from host.alerts import addresses
 from host.clocks import StepDetector
 from host.configuration import Loaded, SettingsError, load
@@ -45,7 +46,8 @@ from host.secrets import Secrets
 from host.signals import Signals
 from host.tenants import Marks, Tenants, web_token
 from host.ticker import Ticker
-from host.tree import House, Tenant, account_groups, account_plan, core_group, trading_group
+from host.traders import trader_children
+from host.tree import House, Tenant, account_groups, account_plan, core_group
 from host.vault import Vault
 from host.watch import Watcher
 from host.watchdog import Watchdog, systemd_notifier, write_stacks_and_exit
@@ -144,7 +146,7 @@ class Daemon:
         vault = Vault(settings.supervisor.data_dir / "vault.key", self._vault_keys)
         left = _left(settings.database.url)
         self._end_orphaned(left.incidents)
-        return House(
+        house = House(
             settings=settings,
             directory=Directory(self._clock, self._record),
             inlet=inlet,
@@ -159,12 +161,18 @@ class Daemon:
             web_token=lambda: web_token(self._in_force.loaded, self._masker),
             states_before=left.newest_state,
         )
+        if settings.trader.enabled:
+            house.quotes = prices.board(house, self._clock)
+        return house
 
     def _end_orphaned(self, incidents: list[Row]) -> None:
-        """What is open of an account that nobody serves any more would be open, and be told, for ever."""
+        """What nobody would see end, would be open, and be told, for ever.
+
+        So of an account that nobody serves any more, and of prices: who lacks one now, says so again.
+        """
         at, served = self._clock.wall_ms(), self._loaded.startable()
         for row in incidents:
-            if row["account"] is not None and row["account"] not in served:
+            if row["kind"] == PRICE_LACKING or (row["account"] is not None and row["account"] not in served):
                 over = (row["key"], row["kind"], row["severity"], row["text"], row["account"])
                 self._record(Incident(at, *over, resolved=True))
 
@@ -190,7 +198,7 @@ class Daemon:
         groups: list[GroupPlan] = [core_group(house, front)]
         for tenant in tenants.values():
             groups += account_groups(house, tenant)
-        groups += trading_group(house, tenants, board.state_of)
+        groups += prices.trading_groups(house, tenants, trader_children(house, tenants, board.state_of))
         accounts = self._loaded.settings.accounts.items()
         return Wiring(
             clock=self._clock,

@@ -7,7 +7,7 @@ budget and clock. Credentials are looked up by each generation itself, in its ow
 thread, for a file may have been mended since.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from actors.base import Directory
@@ -19,15 +19,14 @@ from actors.keepalive import KeepaliveActor
 from actors.notifier import Notebook, NotifierActor
 from actors.persistence import PersistenceActor
 from actors.poller import PollerActor
-from actors.trader import TraderActor
+from actors.quotes import Need, Quotes
 from actors.web import WebActor
 from control.services import Services
 from core.settings import AccountSettings, Backoff, Settings
-from core.status import AccountState, AlertVitals, LedgerVitals, Vitals, WebVitals
+from core.status import AlertVitals, LedgerVitals, Vitals, WebVitals
 from core.tree import TRADING, ChildSpec, GroupSpec, Strategy
 from exchanges.base import Credentials, Endpoints
 from exchanges.registry import REGISTRY
-from exchanges.trading import TradingExchange
 from host.memories import Memories
 from host.plan import AccountPlan, Factory, GroupPlan
 from host.ticker import Ticker
@@ -61,6 +60,9 @@ class House:
     address: Callable[[str], str] = lambda reference: reference  # of an alert: what a reference stands for
     web: WebVitals = field(default_factory=WebVitals)
     web_token: Callable[[], str] = lambda: ""
+    quotes: Quotes | None = None  # only where there is a trader
+    price_sources: dict[str, Endpoints] = field(default_factory=dict)  # where each of them is
+    needs: dict[str, frozenset[Need]] = field(default_factory=dict)  # account -> prices that open trades need
     states_before: int = 0  # the last row of the accounts' states that an earlier daemon wrote
 
 
@@ -212,45 +214,6 @@ def _poller_group(house: House, tenant: Tenant, vitals: Vitals) -> GroupPlan:
 def trader_of(account: str) -> str:
     """The id of the child that trades in this account."""
     return f"{TRADING}/trader-{account}"
-
-
-def trading_group(
-    house: House, tenants: Mapping[str, Tenant], state: Callable[[str], AccountState]
-) -> tuple[GroupPlan, ...]:
-    """A trader for each account that is to be traded in; none of it where [trader] is off.
-
-    `state` says how an account stands now.
-    """
-    rules = house.settings.trader
-    if not rules.enabled:
-        return ()
-    named = [tenants[name] for name in rules.accounts or tenants if name in tenants]
-    factories: dict[str, Factory] = {}
-    for tenant in named:
-        exchange = REGISTRY[tenant.settings.exchange]
-        if isinstance(exchange, TradingExchange):
-            factories[trader_of(tenant.name)] = _trader(house, tenant, exchange, state)
-    children = tuple(ChildSpec(child) for child in factories)
-    return (GroupPlan(GroupSpec(TRADING, children, "one_for_one"), factories),) if children else ()
-
-
-def _trader(
-    house: House, tenant: Tenant, exchange: TradingExchange, state: Callable[[str], AccountState]
-) -> Factory:
-    name = tenant.name
-    return lambda context: TraderActor.start(
-        context,
-        account=name,
-        exchange=exchange,
-        credentials=tenant.credentials,
-        endpoints=tenant.endpoints,
-        rules=house.settings.trader,
-        state=lambda: state(name),
-        inlet=house.inlet,
-        feed=house.feed,
-        reader=Reader(house.settings.database.url),
-        origins=house.origins,
-    )
 
 
 def _paced(group: str, strategy: Strategy, factories: dict[str, Factory], pace: Backoff) -> GroupPlan:

@@ -15,7 +15,7 @@ DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "control.md"
 
 
 def test_what_is_offered_is_what_exists_and_nothing_more() -> None:
-    reading = "status health accounts actors orders fills balances positions cash history incidents coverage fees trades"
+    reading = "status health accounts actors orders fills balances positions cash history incidents coverage fees prices trades"
     operating = (
         "reconcile restart reset pause resume reload acknowledge alerts stop buy sell cancel halt retry"
     )
@@ -57,7 +57,7 @@ def test_an_unknown_word_is_answered_with_the_nearest_and_with_all() -> None:
     assert all(name in str(e.value) for name in WORDS)
 
 
-@pytest.mark.parametrize("later", ["prices", "rebuild", "check"])
+@pytest.mark.parametrize("later", ["rebuild", "check"])
 def test_a_word_of_a_later_version_is_unknown_like_any_other(later: str) -> None:
     with pytest.raises(UnknownWord):
         find(later)

@@ -23,6 +23,7 @@ from exchanges.trading import (
     CancelTaken,
     Duplicate,
     FeeRates,
+    Found,
     NotOpen,
     NotYet,
     Refused,
@@ -194,6 +195,7 @@ def test_an_order_whose_answer_was_lost_is_unsure_and_is_found_and_never_made_tw
     with closing(desk.dial((5.0, 0.5))) as hasty:
         lost = desk.run(desk.trading.place(desk.order(ours)), hasty)
     assert isinstance(lost, Unsure)
+    eventually(lambda: isinstance(desk.find(ours), Found), what="the lost order to be shown")
     found = desk.found(ours)
     assert found.order.status == "open"
     assert isinstance(desk.place(ours), Duplicate)
