@@ -1,5 +1,6 @@
 """How a text is freed of secrets before it is kept or shown: the same for frames, answers, errors and logs."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -7,6 +8,16 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 MASK = "[masked]"
 _HOST = re.compile(r"localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\]|([a-z0-9-]+\.)+[a-z]{2,}")
 _PLAIN_WORD = re.compile(r"[a-z]*|[A-Z]*|[0-9]{1,6}")
+
+
+def forms(secret: str) -> frozenset[str]:
+    """Every form in which a secret may turn up in a text: itself, quoted as JSON or by Python, and line by line.
+
+    The frame of a key in PEM form is none.
+    """
+    lines = (line.strip() for line in secret.splitlines() if not line.startswith("-----"))
+    quoted = (json.dumps(secret), json.dumps(secret, ensure_ascii=False), repr(secret))
+    return frozenset({secret, *lines, *(text[1:-1] for text in quoted)})
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
