@@ -69,11 +69,12 @@ if __name__ == "__main__":
     from drill.command import command as drill
     from host.edit_words import commands as edits
     from host.upkeep import commands as upkeep
+    from host.vault_words import command as secrets
 
     offline = Offline(
         run=_be_the_daemon,
         check=_check,
-        commands=(*upkeep(_in_use), drill(_in_use)),
+        commands=(secrets(_running), *upkeep(_in_use), drill(_in_use)),
         accounts=edits(_running),
         alerts=_try_alerts,
     )

@@ -226,6 +226,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         text("the ledger said", "ledger"),
         text("the exchange says", "exchange"),
     ),
+    "secrets": (text("name"), moment("set", "set_at"), Column("used by", "used_by", ", ".join)),
     "coverage": (
         text("account"),
         text("category"),

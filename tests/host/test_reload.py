@@ -28,7 +28,7 @@ from host.sandbox import SandboxFailed
 from host.tenants import Tenants
 from host.ticker import Ticker
 from host.tree import House
-from host.vault import Vault
+from host.vault import custody
 from models.database import prepare
 from models.ledger import Ledger
 from tests.support.clock import ManualClock
@@ -66,8 +66,9 @@ class Reloads:
         self.clock = ManualClock()
         self.records: list[Record] = []
         self.masker = Masker()
-        self.tenants = Tenants(self.masker, {})
         loaded = load(self.file, {})
+        self.kept = custody(loaded, {}, self.masker.learn)
+        self.tenants = Tenants(self.masker, self.kept.secrets)
         self.in_force = InForce(loaded)
         read = self.tenants.real(loaded)
         self.directory = Directory(self.clock, self.records.append)
@@ -80,9 +81,7 @@ class Reloads:
             ledger=ledger,
             ticker=Ticker(),
             origins=Origins(self.clock),
-            memories=Memories(
-                self.clock, Vault(home / "vault.key"), self.records.append, self.masker.learn, {}
-            ),
+            memories=Memories(self.clock, self.kept.keys, self.records.append, self.masker.learn, {}),
             vitals={"main": Vitals({"spot": 77})},
         )
         self.supervisor = Mailbox(None, now=self.clock.monotonic)
@@ -248,6 +247,33 @@ def test_a_secret_that_is_replaced_renews_its_account_alone_and_is_never_shown(r
     assert reloads.masker.text("another-secret-of-main") == "[masked]"
     reloads.ask()
     assert reloads.told() == [], "it is in use now"
+
+
+def test_a_secret_of_the_vault_that_is_set_anew_renews_its_account_alone(reloads: Reloads) -> None:
+    vault = reloads.kept.vault
+    vault.set("main-secret", SECRET, 1)
+    text = MAIN.replace("file:main.secret", "vault:main-secret")
+    assert reloads.ask(text + OTHER)["applied"] is True
+    assert vault.path in set(reloads.reloader.files())
+    reloads.told()
+    vault.set("unused", "somebody-elses-secret", 2)
+    assert reloads.ask()["accounts"] == []
+    vault.set("main-secret", "another-secret-of-main", 3)
+    answer = reloads.ask()
+    assert [(one["account"], one["change"]) for one in answer["accounts"]] == [("main", "credentials")]
+    assert reloads.masker.text("another-secret-of-main") == "[masked]"
+
+
+def test_a_vault_that_does_not_open_any_more_keeps_the_old_settings_in_whole(reloads: Reloads) -> None:
+    vault = reloads.kept.vault
+    vault.set("main-secret", SECRET, 1)
+    text = MAIN.replace("file:main.secret", "vault:main-secret")
+    reloads.ask(text)
+    reloads.told()
+    vault.path.write_bytes(b"damaged")
+    (problem,) = reloads.ask(text + "audit_every = 7\n")["problems"]
+    assert problem.startswith(f"accounts.main.api_secret: vault:main-secret: {vault.path} is damaged")
+    assert reloads.told() == []
 
 
 def test_the_stream_of_other_credentials_remembers_nothing_of_the_old_ones(reloads: Reloads) -> None:
