@@ -20,7 +20,7 @@ from structlog.typing import Processor
 
 from core.errors import VigilError
 from core.records import Record
-from core.secrecy import forms, masked
+from core.secrecy import forms, masked_even_cut
 
 _SHORTEST_SECRET = 6  # shorter texts would mask ordinary words
 
@@ -43,8 +43,8 @@ class Masker:
             self._secrets = tuple(sorted({*self._secrets, *fresh}, key=len, reverse=True))
 
     def text(self, value: str) -> str:
-        """`value` without any registered secret."""
-        return masked(value, self._secrets)
+        """`value` without any registered secret, also where it was cut before it came here."""
+        return masked_even_cut(value, self._secrets)
 
     def record(self, record: Record) -> Record:
         """The record with no registered secret in any of its texts."""

@@ -104,6 +104,25 @@ def test_of_a_key_of_many_lines_none_is_shown_but_its_frame() -> None:
     assert masker.text("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
 
 
+def test_of_a_secret_that_was_cut_to_fit_nothing_is_shown() -> None:
+    """Answers and errors are cut after some hundred characters, wherever a secret stands in them."""
+    masker = Masker()
+    masker.learn("kJ8dF0sLq2-Xw7Zr1Tn6", "https://hooks.test/T0KEN", "Correct horse battery staple")
+    assert masker.text("echo of kJ8dF0sLq2-Xw7Z") == "echo of [masked]"
+    assert masker.text("kJ8dF0sLq2 (and more), kJ8dF0sLq2-Xw7Zr1Tn6") == "[masked] (and more), [masked]"
+    assert masker.text("the Correct horse b") == "the [masked]"
+    assert masker.text("https://host.test, a Correct horse, kJ8") == "https://host.test, a Correct horse, kJ8"
+
+
+def test_secrets_that_begin_alike_are_each_masked_to_their_ends() -> None:
+    masker = Masker()
+    masker.learn("live-account-key-AAAA", "live-account-key-BBBBBBBB")
+    assert (
+        masker.text("live-account-key-AAAA live-account-key-BBBBBB live-account-")
+        == "[masked] [masked] [masked]"
+    )
+
+
 def test_what_many_threads_learn_at_once_is_all_masked() -> None:
     masker = Masker()
     told = [f"secret-{n:06}" for n in range(2000)]
