@@ -40,9 +40,11 @@ def masked_even_cut(text: str, secrets: Collection[str]) -> str:
         if secret[:_TEN] not in text:
             continue
         head = secret[:_TEN] if _TOKEN.fullmatch(secret) else secret[: max(_TEN, len(secret) // 2)]
-        while head and (at := text.find(head)) >= 0:
+        at = text.find(head) if head else -1
+        while at >= 0:
             left = max(_alike(other, text[at : at + len(other)]) for other in secrets)
             text = text[:at] + MASK + text[at + left :]
+            at = text.find(head, at + len(MASK))
     return text
 
 

@@ -114,6 +114,13 @@ def test_of_a_secret_that_was_cut_to_fit_nothing_is_shown() -> None:
     assert masker.text("https://host.test, a Correct horse, kJ8") == "https://host.test, a Correct horse, kJ8"
 
 
+@pytest.mark.parametrize("secret", ["masked", MASK, MASK * 3])
+def test_a_secret_that_reads_like_the_mask_ends_too(secret: str) -> None:
+    masker = Masker()
+    masker.learn(secret)
+    assert masker.text(f"the {secret} man").startswith("the [")
+
+
 def test_secrets_that_begin_alike_are_each_masked_to_their_ends() -> None:
     masker = Masker()
     masker.learn("live-account-key-AAAA", "live-account-key-BBBBBBBB")
