@@ -99,7 +99,9 @@ def configure(level: str, log_file: Path | None, masker: Masker) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
         cache_logger_on_first_use=False,
     )
-    handler.setFormatter(_MaskedFormatter(masker, foreign_pre_chain=shared, processors=_tail(log_file)))
+    handler.setFormatter(
+        _MaskedFormatter(masker, foreign_pre_chain=shared, processors=_tail(log_file, masker))
+    )
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -126,13 +128,14 @@ def _handler(log_file: Path | None) -> logging.Handler:
         raise NoLog(f"log_file {log_file} cannot be written: {error.strerror}") from error
 
 
-def _tail(log_file: Path | None) -> list[Processor]:
+def _tail(log_file: Path | None, masker: Masker) -> list[Processor]:
+    """A traceback is masked as text, before JSON quotes once more what is quoted in it."""
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_file is None and sys.stderr.isatty():
         # the usual one shows what each variable held, cut to fit: no mask would find a secret in that
         plain = structlog.dev.plain_traceback
         return [remove, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
-    return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [remove, structlog.processors.format_exc_info, masker, structlog.processors.JSONRenderer()]
 
 
 def _number(level: str) -> int:

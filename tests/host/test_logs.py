@@ -95,6 +95,19 @@ def test_a_secret_that_is_quoted_on_its_way_into_a_line_is_masked(log_file: Path
         assert "phrase" not in masker.text(text)
 
 
+def test_what_is_quoted_in_a_traceback_is_masked_before_it_is_quoted_once_more(tmp_path: Path) -> None:
+    secret, masker, path = 'a "quoted" päss\\phrase', Masker(), tmp_path / "vigil.log"
+    masker.learn(secret)
+    configure("info", path, masker)
+    try:
+        raise ValueError(repr(secret))
+    except ValueError:
+        structlog.get_logger().exception("broke")
+    structlog.reset_defaults()
+    assert "ValueError: '[masked]'" in path.read_text()
+    assert "phrase'" not in path.read_text()
+
+
 def test_of_a_key_of_many_lines_none_is_shown_but_its_frame() -> None:
     masker = Masker()
     masker.learn(
