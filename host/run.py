@@ -74,6 +74,7 @@ def run(supervisor: type[pykka.ThreadingActor], path: Path) -> int:
             _say(f"{problem.severity}: {problem}")
         return BAD_SETTINGS
     interpreter.tune()
+    os.umask(0o077)  # ledger, log and spill are for our user alone, also in a folder that is not
     daemon = Daemon(loaded, masker, kept, tenants, read.marks)
     # before anything slow, for a stop that comes during the start is an ordered one as well; and to
     # the very end, for one that comes then must not cut off what is being written
