@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import random
+import re
 import secrets
 import socket
 import subprocess
@@ -39,6 +40,8 @@ READY_TIMEOUT = 20.0
 TOLD_TIMEOUT = 10.0
 HOPELESS = 3  # deaths in a row at the start, after which nobody waits any longer
 LOG = "sandbox.log"
+ITS_ENVIRONMENT = re.compile(r"PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|VIRTUAL_ENV|PYTHON\w*|COV\w*")
+"""What an interpreter needs to run. The rest may be secrets of real accounts, which are none of its business."""
 
 
 class SandboxFailed(VigilError):
@@ -181,6 +184,7 @@ class SandboxProcess:
                 stderr=words,
                 pass_fds=[sock.fileno() for sock in self._sockets.values()],
                 start_new_session=True,
+                env={name: text for name, text in os.environ.items() if ITS_ENVIRONMENT.fullmatch(name)},
             )
         log.info("sandbox_started", pid=self._process.pid, admin=self.admin)
         return self._process

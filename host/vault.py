@@ -117,7 +117,8 @@ class Vault:
         """Where it lies, made where it is missing."""
         folder = self.path.parent
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for one in (folder.parent, folder):  # `mode` is that of the last one alone
+                one.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise VaultClosed(f"{folder} cannot be made: {error.strerror}") from error
         return folder

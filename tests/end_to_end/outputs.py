@@ -110,13 +110,13 @@ def got(place: tuple[str, int], path: str, headers: dict[str, str], form: str | 
 
 
 def processes(pid: int) -> Outputs:
-    """What everybody on this machine sees of the daemon and of whatever it started."""
+    """What everybody on this machine sees of the daemon and of whatever it started, and what that was given."""
     table = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(maxsplit=2) for line in table.splitlines()[1:]]
     family = [row for row in rows if str(pid) in row[:2]]
     yield "ps", "\n".join(row[2] for row in family).encode()
     for row in family:
-        for facts in ("cmdline", "comm", "limits"):
+        for facts in ("cmdline", "comm", "limits", *(("environ",) if row[0] != str(pid) else ())):
             file = Path(f"/proc/{row[0]}/{facts}")
             if file.exists():
                 yield f"{facts} of {row[2][:40]}", file.read_bytes()

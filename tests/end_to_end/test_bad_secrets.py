@@ -252,7 +252,7 @@ def assert_all_was_said(run: Run) -> None:
     assert '"level": "debug"' in log
     places = "\n".join(run.said)
     for place in ("file data/vigil.db", "file data/vault/secrets", "file daemon.log", "/metrics let in", "event facts",
-                  "cmdline of", "typed export journal", "socket journal", "alert 0"):  # fmt: skip
+                  "cmdline of", "environ of", "typed export journal", "socket journal", "alert 0"):  # fmt: skip
         assert place in places, place
     shown = b"".join(text for place, text in run.said.items() if "limits of" in place)
     assert shown.count(b"Max core file size        0 ") == 2, (
