@@ -121,7 +121,7 @@ def refused(vault: Vault, why: str) -> None:
     assert vault.path.read_bytes() == before
 
 
-@pytest.mark.parametrize("wrong", [NEW, "a passphrase"])
+@pytest.mark.parametrize("wrong", [NEW, "a passphrase"], ids=["key", "passphrase"])
 def test_with_another_key_it_stays_closed_and_as_it_was(vault: Vault, wrong: str) -> None:
     refused(Vault(vault.path, ring(wrong)), "sealed with another key or passphrase than that of env:KEYS")
 
