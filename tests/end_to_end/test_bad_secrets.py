@@ -52,6 +52,8 @@ key = "env:VAULT_PHRASE"
 exchange = "bybit"
 sandbox = true
 """
+PATIENCE = 120.0
+"""Seconds for what six accounts at four exchanges have to do first."""
 LIVE = ("demo", "hmac", "pair", "us", "bybit", "crypto")
 ECHO = "an echo of [masked]"
 
@@ -90,7 +92,7 @@ class Run:
         eventually(
             lambda: self.daemon.account(name)["state"],
             lambda found: found == state,
-            within=60,
+            within=PATIENCE,
             what=f"{name} {state} ({self.daemon.log_path})",
         )
 
@@ -180,13 +182,17 @@ def tables(box: Sandbox, keys: Path) -> str:
 @contextmanager
 def living(run: Run) -> Iterator[None]:
     """The daemon runs, and every account with a good key is live."""
-    with run.daemon:
+    run.daemon.launch()
+    try:
+        run.daemon.until_answers(PATIENCE)
         for name in LIVE:
-            run.daemon.until_live(name, within=60)
+            run.daemon.until_live(name, PATIENCE)
         yield
+    finally:
+        run.daemon.__exit__(None, None, None)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_no_secret_is_said_logged_shown_or_stored(run: Run, tmp_path: Path) -> None:
     daemon, home = run.daemon, run.daemon.home
     for name, secret in (
@@ -209,7 +215,7 @@ def test_no_secret_is_said_logged_shown_or_stored(run: Run, tmp_path: Path) -> N
         actors_fail_with_secrets_in_their_hands(run)
         files_are_not_as_they_should_be(run)
         for name in LIVE:
-            daemon.until_live(name, within=60)
+            daemon.until_live(name, within=PATIENCE)
         run.box.admin.fault("auth_revoked", account="hmac")
         run.until("hmac", "held")
         eventually(lambda: run.hook.posts, what="an alert")
@@ -287,7 +293,7 @@ def exchanges_echo_what_they_were_sent(run: Run) -> None:
                 "rest_status", account=name, status=400, code=-1102, count=1, path=path, message=message
             )
             run.daemon.ask("reconcile", target=name)
-            eventually(run.echoes, partial(lt, before), within=60, what=f"an echo of {name} in the log")
+            eventually(run.echoes, partial(lt, before), within=PATIENCE, what=f"an echo of {name} in the log")
 
 
 def streams_break(run: Run) -> None:
@@ -295,8 +301,8 @@ def streams_break(run: Run) -> None:
         run.box.admin.fault(trouble, account="pair", exchange="binance")
     before = run.daemon.account("us")["reconnects"]
     run.box.admin.fault("key_expired", account="us", exchange=US)
-    eventually(lambda: run.daemon.account("us")["reconnects"], lambda count: count > before, within=60)
-    run.daemon.until_live("us", within=60)
+    eventually(lambda: run.daemon.account("us")["reconnects"], lambda count: count > before, within=PATIENCE)
+    run.daemon.until_live("us", within=PATIENCE)
     run.listen_key("after it had expired")
 
 
@@ -307,7 +313,7 @@ def the_key_of_an_account_is_changed(run: Run) -> None:
     run.box.write_accounts()
     run.box.admin.post("reload")
     run.put("bybit-secret", row["api_secret"])
-    run.daemon.until_live("bybit", within=60)
+    run.daemon.until_live("bybit", within=PATIENCE)
 
 
 def actors_fail_with_secrets_in_their_hands(run: Run) -> None:
@@ -320,7 +326,7 @@ def actors_fail_with_secrets_in_their_hands(run: Run) -> None:
     run.daemon.betray_reader("pair/connection", f"file:{pem}")
     trade(run)
     for name in LIVE:
-        run.daemon.until_live(name, within=60)
+        run.daemon.until_live(name, within=PATIENCE)
 
 
 def files_are_not_as_they_should_be(run: Run) -> None:
