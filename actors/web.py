@@ -4,6 +4,9 @@ It owns the server's threads and does nothing else: no request passes through it
 mailbox. A port that somebody else has, or a server that fails on its own, ends this
 generation with the reason; the supervisor starts the next one. Ready is when the port is
 ours: who comes before the framework is loaded waits in the backlog.
+
+Where the page is switched off it is there all the same, and serves nothing: so to switch
+it on or off is a new generation like any other.
 """
 
 from collections.abc import Callable
@@ -28,13 +31,16 @@ Inbox = ServerFailed
 
 
 class WebActor(Actor):
-    """Serves `where` as long as it lives. `token` looks the secret up; FatalError where it cannot be had."""
+    """Serves `where` as long as it lives, nothing where that is None.
+
+    `token` looks the secret up; FatalError where it cannot be had.
+    """
 
     def __init__(
         self,
         context: Context,
         *,
-        where: Where,
+        where: Where | None,
         token: Callable[[], str],
         services: Services,
         vitals: WebVitals,
@@ -47,8 +53,9 @@ class WebActor(Actor):
         self._server: Server | None = None
 
     def started(self) -> None:
-        self._server = Server(self._where, self._token(), self._services, failed=self._server_failed)
-        self._vitals.address = self._server.start()
+        if self._where is not None:
+            self._server = Server(self._where, self._token(), self._services, failed=self._server_failed)
+            self._vitals.address = self._server.start()
         self.ready()
 
     def handle(self, message: Inbox) -> None:

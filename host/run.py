@@ -220,7 +220,7 @@ class Daemon:
         board, pulse = Board(), Pulse()
         supervisor.start(self._wiring(house, board, tenants, pulse, signals))
         address = house.directory.address("supervisor")
-        self._reloader.start(house, board, address)
+        self._reloader.start(house, address)
         self._watcher.start()
         notify = systemd_notifier(os.environ.get("NOTIFY_SOCKET"))
         watchdog = Watchdog(self._clock, lambda n: _ping(address, n), notify, write_stacks_and_exit)
