@@ -103,6 +103,7 @@ from core.messages import (
     Operate,
     Ping,
     Polled,
+    PollFailed,
     Pong,
     Ready,
     Reconciled,
@@ -263,7 +264,7 @@ class Supervisor(MailboxActor):
                 self._brief(child, message.gen)
             case Down() | Pong() | ThreadEnded():
                 self._step(message)
-            case StreamProgressed() | ResyncNeeded() | AccountRefused() | Warned():
+            case StreamProgressed() | ResyncNeeded() | PollFailed() | AccountRefused() | Warned():
                 self._hear_of_account(message)
             case Reconciled() | Audited() | Polled():
                 self._hear_of_account(message)

@@ -135,6 +135,14 @@ class Polled(msgspec.Struct, frozen=True, gc=False):
     account: str
 
 
+class PollFailed(msgspec.Struct, frozen=True, gc=False):
+    """A poll while blind came to nothing: REST is no source either, until one is complete again."""
+
+    child: str
+    gen: int
+    account: str
+
+
 class AccountRefused(msgspec.Struct, frozen=True, gc=False):
     """REST says that key or permission is wrong: hold the whole account (S17)."""
 

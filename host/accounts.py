@@ -24,6 +24,7 @@ from core.messages import (
     AccountRefused,
     Audited,
     Polled,
+    PollFailed,
     Reconciled,
     ResyncNeeded,
     StreamProgressed,
@@ -33,7 +34,7 @@ from core.records import Incident, Record, Severity
 from core.status import AccountState, AccountStatus, ChildStatus, GroupStatus, Vitals
 from host.plan import AccountPlan
 
-Heard = StreamProgressed | ResyncNeeded | Reconciled | Audited | Polled | AccountRefused | Warned
+Heard = StreamProgressed | ResyncNeeded | Reconciled | Audited | Polled | PollFailed | AccountRefused | Warned
 Effects = list[tuple[AccountPlan, Effect]]
 
 
@@ -255,6 +256,8 @@ def _event_of(message: Heard) -> machine.Event:
             return machine.AuditCompleted(repaired, streamed)
         case Polled():
             return machine.PollCompleted()
+        case PollFailed():
+            return machine.PollFailed()
         case AccountRefused(why=why):
             return machine.Refused(why)
         case Warned(key=key, text=text):

@@ -10,6 +10,7 @@ from core.messages import (
     Audited,
     Hold,
     Polled,
+    PollFailed,
     Reconciled,
     ReconcileNow,
     ResyncNeeded,
@@ -141,6 +142,8 @@ def test_polling_ends_in_tripped_when_the_breaker_opens() -> None:
     assert world.state == "polling"
     assert entered(world.shows("waiting", mode="open")) == ["tripped"]
     assert world.accounts.state("main").polling
+    world.hears(PollFailed)
+    assert not world.accounts.state("main").polling
 
 
 def test_a_new_generation_that_nobody_saw_stop_begins_anew() -> None:
