@@ -113,6 +113,7 @@ class Accounts:
                 reconnects=account.reconnects,
                 held_reason=account.held_reason,
                 warnings=tuple(text for _, text in account.warnings),
+                sandbox=self._plans[account.account].sandbox,
             )
             for account in self._states.values()
         )

@@ -185,6 +185,7 @@ class Daemon:
             masker=self._masker,
             supervisor=house.directory.address("supervisor"),
             reload=self._reloader.wish,
+            disturb=self._tenants.disturb,
             boot=boot,
         )
         groups: list[GroupPlan] = [core_group(house, front)]

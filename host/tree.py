@@ -139,6 +139,7 @@ def account_plan(name: str, settings: AccountSettings, *, enabled: bool) -> Acco
         audit_every=settings.audit_every,
         enabled=enabled,
         blind_after=settings.blind_after,
+        sandbox=settings.sandbox,
     )
 
 

@@ -363,6 +363,11 @@ def test_a_sandbox_that_does_not_come_up_is_a_problem_and_nothing_is_applied(
     assert reloads.told() == []
 
 
+def test_where_nobody_asked_for_the_sandbox_nothing_of_it_can_be_broken(reloads: Reloads) -> None:
+    with pytest.raises(SandboxFailed, match="the sandbox does not run"):
+        reloads.tenants.disturb([{"kind": "drop", "exchange": "bybit"}])
+
+
 def test_a_bug_does_not_end_the_daemons_ear(reloads: Reloads, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object, **__: object) -> None:
         raise RuntimeError("who wrote this?")
