@@ -286,9 +286,6 @@ class PersistenceActor(Actor):
 
     def _survey(self) -> None:
         now = self.context.clock.monotonic()
-        self._vitals.commit_p99_ms = self._commit.p99(now)
-        self._vitals.event_to_commit_p50_ms = self._event_to_commit.quantile(now, 0.5)
-        self._vitals.event_to_commit_p99_ms = self._event_to_commit.p99(now)
         self._vitals.commit = self._commit.spread(now)
         self._vitals.event_to_commit = self._event_to_commit.spread(now)
         self._vitals.news = dict(self._news)

@@ -1,40 +1,23 @@
 """The actor that keeps the page's port open.
 
-It owns the server's threads and does nothing else: no request passes through its
-mailbox. A port that somebody else has, or a server that fails on its own, ends this
-generation with the reason; the supervisor starts the next one. Ready is when the port is
-ours: who comes before the framework is loaded waits in the backlog.
+Ready is when the port is ours: who comes before the framework is loaded waits in the
+backlog. A port that somebody else has ends this generation with the reason.
 
 Where the page is switched off it is there all the same, and serves nothing: so to switch
 it on or off is a new generation like any other.
 """
 
 from collections.abc import Callable
-from typing import assert_never
 
-import msgspec
-
-from actors.base import Actor, Context
+from actors.base import Context
+from actors.serving import ServingActor
 from control.services import Services
-from core.errors import LinkError
 from core.status import WebVitals
 from web.server import Server, Where
 
 
-class ServerFailed(msgspec.Struct, frozen=True, gc=False):
-    """The server's thread has ended by itself."""
-
-    why: str
-
-
-Inbox = ServerFailed
-
-
-class WebActor(Actor):
-    """Serves `where` as long as it lives, nothing where that is None.
-
-    `token` looks the secret up; FatalError where it cannot be had.
-    """
+class WebActor(ServingActor[Server]):
+    """Serves `where`, nothing where that is None. `token` looks the secret up; FatalError where it cannot be had."""
 
     def __init__(
         self,
@@ -50,31 +33,20 @@ class WebActor(Actor):
         self._token = token
         self._services = services
         self._vitals = vitals
-        self._server: Server | None = None
 
-    def started(self) -> None:
-        if self._where is not None:
-            self._server = Server(self._where, self._token(), self._services, failed=self._server_failed)
-            self._vitals.address = self._server.start()
-        self.ready()
+    def _make(self, failed: Callable[[str], None]) -> Server | None:
+        if self._where is None:
+            return None
+        return Server(self._where, self._token(), self._services, failed=failed)
 
-    def handle(self, message: Inbox) -> None:
-        match message:
-            case ServerFailed(why=why):
-                raise LinkError(why)
-            case _:
-                assert_never(message)
+    def _start(self, server: Server) -> None:
+        self._vitals.address = server.start()
 
     def stopping(self) -> None:
         if self.is_current():
             self._vitals.address = None
-        if self._server is not None:
-            self._server.stop()
+        super().stopping()
 
     def abandoned(self) -> None:
         self._vitals.address = None
-        if self._server is not None:
-            self._server.abandon()
-
-    def _server_failed(self, why: str) -> None:
-        self.me.urge(ServerFailed(why))
+        super().abandoned()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from core.budget import Usage
-from core.latency import Spread
+from core.latency import UNMEASURED, Spread
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -21,8 +21,8 @@ class Figures(msgspec.Struct, frozen=True):
 
     now_ms: int
     news: Mapping[tuple[str, str], int] = {}
-    commit: Spread | None = None
-    event_to_commit: Spread | None = None
+    commit: Spread = UNMEASURED
+    event_to_commit: Spread = UNMEASURED
     open_incidents: Mapping[str, int] | None = None
     key_expires_in: Mapping[str, float] = {}
     blind: Mapping[str, float] = {}

@@ -23,6 +23,13 @@ class Spread(msgspec.Struct, frozen=True):
     count: int
     sum_ms: float
 
+    def at(self, share: float) -> float | None:
+        """One of the percentiles; None where nothing was measured within the last minute."""
+        return self.quantiles.get(share)
+
+
+UNMEASURED = Spread({}, 0, 0.0)
+
 
 class Latency:
     """Milliseconds of the last 60 s. Not thread-safe: one writer, which also asks."""
@@ -39,10 +46,6 @@ class Latency:
         self._slots[self._turn % SLOTS][bisect_left(EDGES, ms)] += times
         self._count += times
         self._sum_ms += ms * times
-
-    def p99(self, now: float) -> float | None:
-        """None where nothing was measured within the last minute."""
-        return self.quantile(now, 0.99)
 
     def spread(self, now: float) -> Spread:
         """All that is told of it; no quantiles where nothing was measured within the last minute."""

@@ -206,9 +206,9 @@ def _ledger(vitals: LedgerVitals) -> Document:
         "fills": vitals.fills,
         "orders": vitals.orders,
         "spilled": vitals.spilled,
-        "commit_p99_ms": _ms(vitals.commit_p99_ms),
-        "event_to_commit_p50_ms": _ms(vitals.event_to_commit_p50_ms),
-        "event_to_commit_p99_ms": _ms(vitals.event_to_commit_p99_ms),
+        "commit_p99_ms": _ms(vitals.commit.at(0.99)),
+        "event_to_commit_p50_ms": _ms(vitals.event_to_commit.at(0.5)),
+        "event_to_commit_p99_ms": _ms(vitals.event_to_commit.at(0.99)),
     }
 
 

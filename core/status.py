@@ -16,7 +16,7 @@ import msgspec
 
 from core.alerts import ChannelState
 from core.coverage import Sight
-from core.latency import Spread
+from core.latency import UNMEASURED
 from core.owed import Owed
 
 Phase = Literal["starting", "running", "stopping", "waiting", "down", "abandoned"]
@@ -117,11 +117,8 @@ class LedgerVitals:
         self.fills: int = 0
         self.orders: int = 0
         self.spilled: int = 0
-        self.commit_p99_ms: float | None = None
-        self.event_to_commit_p50_ms: float | None = None
-        self.event_to_commit_p99_ms: float | None = None
-        self.commit: Spread | None = None
-        self.event_to_commit: Spread | None = None
+        self.commit = UNMEASURED
+        self.event_to_commit = UNMEASURED
         self.news: Mapping[tuple[str, str], int] = {}  # (account, source) -> facts that changed a view
         self.open_incidents: Mapping[str, int] | None = None  # by severity; None before the ledger is open
 

@@ -196,7 +196,7 @@ class Daemon:
                     rows.append(json.loads(lines.readline())["params"])
         return rows
 
-    def until_live(self, name: str, within: float = 20.0) -> dict[str, Any]:
+    def until_live(self, name: str, within: float = 40.0) -> dict[str, Any]:
         """Its row, as soon as it is live; the first answers of a daemon may not know it yet."""
         rows: list[dict[str, Any]] = eventually(
             lambda: [row for row in self.status()["accounts"] if row["account"] == name],

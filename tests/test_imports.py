@@ -58,8 +58,8 @@ EXTRA = {
     "actors/connection.py": {"actors.reader"},
     "actors/notifier.py": {"models.read", "actors.courier"},
     "actors/trader.py": {"models.read"},
-    "actors/control.py": {"models.read", "control"},
-    "actors/web.py": {"models.read", "web", "control.services"},
+    "actors/control.py": {"models.read", "control", "actors.serving"},
+    "actors/web.py": {"models.read", "web", "control.services", "actors.serving"},
 }
 
 FILES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py") if path.exists())

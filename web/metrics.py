@@ -78,7 +78,7 @@ class Summary(NamedTuple):
 
     name: str
     help: str
-    spread: Callable[[Seen], Spread | None]
+    spread: Callable[[Seen], Spread]
     kind: Literal["summary"] = "summary"
     labels: tuple[str, ...] = ("quantile",)
 
@@ -117,10 +117,11 @@ def _summary(family: Summary, seen: Seen) -> Any:
     from prometheus_client.core import SummaryMetricFamily
 
     metric = SummaryMetricFamily(family.name, family.help)
-    if (spread := family.spread(seen)) is not None:
+    spread = family.spread(seen)
+    if spread.count:
         metric.add_metric((), spread.count, spread.sum_ms / 1000)
-        for share, ms in spread.quantiles.items():
-            metric.add_sample(family.name, {"quantile": f"{share:g}"}, ms / 1000)
+    for share, ms in spread.quantiles.items():
+        metric.add_sample(family.name, {"quantile": f"{share:g}"}, ms / 1000)
     return metric
 
 

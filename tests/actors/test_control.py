@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.control import ControlActor, ServerFailed
+from actors.control import ControlActor
+from actors.serving import ServerFailed
 from control.unix import Listener
 from core.messages import Down, Ping, Pong, Ready, Stop
 from tests.control.kit import ByHand, Served, control_threads
@@ -87,7 +88,7 @@ def test_the_servers_own_word_reaches_the_actor(path: Path) -> None:
     with listening() as supervisor:
         actor, _ = begin(supervisor, path)
         supervisor.next(Ready)
-        actor._server._failed("the thread ended")
+        actor._server_failed("the thread ended")
         assert "the thread ended" in supervisor.next(Down).detail
 
 

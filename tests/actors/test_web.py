@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from actors.web import ServerFailed, WebActor
+from actors.serving import ServerFailed
+from actors.web import WebActor
 from core.errors import FatalError
 from core.messages import Down, Ping, Pong, Ready, Stop
 from core.status import WebVitals

@@ -24,7 +24,7 @@ from core.messages import Command, Compare
 from core.status import AccountStatus, ChildStatus, Document, GroupStatus, Snapshot
 from models.read import Row
 
-WAIT = 10.0  # seconds until a test gives up waiting
+WAIT = 30.0  # seconds until a test gives up waiting
 
 STATUS: Document = {
     "state": "ok",

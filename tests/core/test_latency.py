@@ -4,13 +4,13 @@ from core.latency import EDGES, Latency, Spread
 
 
 def p99(latency: Latency, now: float) -> float:
-    found = latency.p99(now)
+    found = latency.quantile(now, 0.99)
     assert found is not None
     return found
 
 
 def test_nothing_measured_is_unknown() -> None:
-    assert Latency().p99(0.0) is None
+    assert Latency().quantile(0.0, 0.99) is None
 
 
 def test_the_percentile_is_never_too_low_and_at_most_a_tenth_too_high() -> None:
@@ -30,8 +30,8 @@ def test_one_slow_event_in_a_thousand_does_not_show() -> None:
 def test_what_is_older_than_a_minute_is_forgotten() -> None:
     latency = Latency()
     latency.add(5.0, 100.0)
-    assert latency.p99(50.0) is not None
-    assert latency.p99(71.0) is None
+    assert latency.quantile(50.0, 0.99) is not None
+    assert latency.quantile(71.0, 0.99) is None
 
 
 def test_a_long_silence_is_no_trouble() -> None:
@@ -44,7 +44,7 @@ def test_a_long_silence_is_no_trouble() -> None:
 def test_beyond_the_last_bucket_the_last_edge_is_said() -> None:
     latency = Latency()
     latency.add(5.0, 1e12)
-    assert latency.p99(5.0) == EDGES[-1]
+    assert latency.quantile(5.0, 0.99) == EDGES[-1]
 
 
 def test_every_share_is_told_with_count_and_sum_since_the_start() -> None:

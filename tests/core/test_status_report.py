@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from core.latency import Spread
 from core.report import ProcessInfo, Readings, SettingsInfo, build, health
 from core.status import (
     AccountStatus,
@@ -113,7 +114,13 @@ def test_the_document_is_the_one_of_the_contract_to_the_letter() -> None:
                 periods={"listen_key": 1200.0, "heartbeat": 20.0},
             )
         },
-        counts=ledger(sequence=9, fills=4, orders=2, commit_p99_ms=0.40004, event_to_commit_p99_ms=1.5),
+        counts=ledger(
+            sequence=9,
+            fills=4,
+            orders=2,
+            commit=Spread({0.99: 0.40004}, 1, 0.4),
+            event_to_commit=Spread({0.99: 1.5}, 1, 1.5),
+        ),
         mailboxes={"main/connection": Mailbox(1, 3, 2)},
         settings=SettingsInfo("/etc/settings.toml", "accounts.main: unknown key", ("audit_every is 1",)),
         alerts=("env:HOOK",),

@@ -91,7 +91,7 @@ class Scene:
         """In what ledger and truth differ, as readable lines; empty when they are equal."""
         return compared(self.admin, self.daemon, name, of)
 
-    def agrees(self, name: str = "main", within: float = 15.0, of: Sequence[str] = VIEWS) -> None:
+    def agrees(self, name: str = "main", within: float = 30.0, of: Sequence[str] = VIEWS) -> None:
         """Wait until the ledger is equal to the truth."""
         eventually(
             lambda: self.differences(name, of)[:5],
@@ -101,7 +101,7 @@ class Scene:
             what=f"{name}'s ledger equal to the truth ({self.daemon.log_path})",
         )
 
-    def fill_of(self, trade: Row, name: str = "main", within: float = 15.0) -> Row:
+    def fill_of(self, trade: Row, name: str = "main", within: float = 30.0) -> Row:
         """The ledger's row of this trade, as soon as it is there; exactly one."""
         rows: list[Row] = eventually(
             lambda: [row for row in self.daemon.fills(account=name) if row["trade_id"] == trade["trade_id"]],
@@ -111,7 +111,7 @@ class Scene:
         (row,) = rows
         return row
 
-    def order_of(self, order: Row, status: str, name: str = "main", within: float = 15.0) -> Row:
+    def order_of(self, order: Row, status: str, name: str = "main", within: float = 30.0) -> Row:
         """The ledger's row of this order, as soon as it has this status."""
 
         def look() -> Row | None:
@@ -132,7 +132,7 @@ class Scene:
         rows: list[Row] = self.daemon.ask("history", kind="account", key=name, limit=0)
         return [row["state"] for row in rows]
 
-    def until(self, state: str, name: str = "main", within: float = 15.0) -> Row:
+    def until(self, state: str, name: str = "main", within: float = 30.0) -> Row:
         """Wait until the account is in this state; its row in `status`."""
         return eventually(
             lambda: self.daemon.account(name),

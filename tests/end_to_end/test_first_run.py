@@ -253,7 +253,7 @@ def test_the_demo_goes_on_where_it_stopped_and_repeats_no_id(tmp_path: Path) -> 
     with daemon:
         before = eventually(daemon.fills, what="fills")
         assert daemon.word("stop").returncode == 0
-        assert daemon.ended(within=1) == 0
+        assert daemon.ended(within=5) == 0
         daemon.start()
         for name in DEMO:
             daemon.until_live(name)

@@ -35,7 +35,7 @@ class Part(Scene):
         """The account in `status`."""
         return self.daemon.account(self.name)
 
-    def until_live(self, within: float = 20.0) -> Row:
+    def until_live(self, within: float = 40.0) -> Row:
         return self.daemon.until_live(self.name, within)
 
     def states_so_far(self) -> list[str]:

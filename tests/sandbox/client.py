@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.sandbox import Sandbox
 
-WAIT = 5
+WAIT = 20
 
 
 def now_ms() -> int:
@@ -73,7 +73,7 @@ class Rest:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         prepared = requests.Request(verb, self.url + path, headers=headers, data=body).prepare()
         prepared.url = f"{self.url}{path}" + (f"?{query}" if query else "")
-        return self.session.send(prepared, timeout=10)
+        return self.session.send(prepared, timeout=30)
 
     def order(self, **params: Any) -> requests.Response:
         return self.signed("POST", "/api/v3/order", **params)

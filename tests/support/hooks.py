@@ -73,7 +73,7 @@ class Hook:
             for one in post.document.get("incidents", [post.document])
         ]
 
-    def until(self, count: int, within: float = 15.0) -> list[Post]:
+    def until(self, count: int, within: float = 30.0) -> list[Post]:
         """Wait until there were so many posts; all of them."""
         eventually(lambda: len(self.posts) >= count, within=within, what=f"{count} posts, not {self.events}")
         return self.posts

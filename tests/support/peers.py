@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-WAIT = 10.0
+WAIT = 30.0
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 

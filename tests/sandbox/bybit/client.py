@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support.sandbox import Sandbox
 
-WAIT = 5
+WAIT = 20
 BUY = {
     "category": "spot",
     "symbol": "BTCUSDT",
@@ -71,7 +71,7 @@ class Rest:
         body = tail if verb == "POST" else None
         prepared = requests.Request(verb, self.base + path, headers=headers or {}, data=body).prepare()
         prepared.url = self.base + path + (f"?{tail}" if tail and verb == "GET" else "")
-        return self.session.send(prepared, timeout=10)
+        return self.session.send(prepared, timeout=30)
 
     def get(self, path: str, query: str = "", **changes: Any) -> requests.Response:
         return self.send("GET", path, query, self.headers(query, **changes))

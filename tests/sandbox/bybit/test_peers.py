@@ -20,7 +20,7 @@ from tests.support.sandbox import account
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.peer
-WAIT = 10
+WAIT = 30
 
 
 def fills_of(box, order_id, name="main"):

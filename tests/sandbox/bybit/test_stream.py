@@ -465,7 +465,7 @@ def test_what_a_busy_account_is_told_adds_up_to_the_truth(box, stream):
 
 
 def test_a_socket_without_pings_is_cut_without_a_word_and_a_pinging_one_lives():
-    options = ("--ping-every=0.05", "--pong-within=0.4")
+    options = ("--ping-every=0.05", "--pong-within=2")
     with Sandbox([account("main", "bybit")], exchanges=("bybit",), options=options) as box:
         entry, market = box.accounts[0], f"ws://{box.host('bybit')}/v5/public/spot"
         with Stream(box, entry) as idle, Stream(box, entry) as busy, Socket(market) as public:

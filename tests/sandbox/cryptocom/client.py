@@ -67,7 +67,7 @@ class Rest:
         return self.ask(method, **params)["data"]
 
     def public(self, method: str, **params: Any) -> requests.Response:
-        return self.session.get(f"{self.box.cryptocom_url}/{method}", params=params, timeout=10)
+        return self.session.get(f"{self.box.cryptocom_url}/{method}", params=params, timeout=30)
 
     def close(self) -> None:
         self.session.close()

@@ -156,7 +156,7 @@ def test_ccxt_pro_trades_over_the_socket_and_watches_the_market(box):
 
 
 def test_ccxt_pro_answers_the_heartbeats_and_stays(box):
-    box.admin.post("settings", exchange="cryptocom", ping_every=0.1, pong_within=0.5)
+    box.admin.post("settings", exchange="cryptocom", ping_every=0.1, pong_within=3)
     try:
 
         async def run(exchange):
