@@ -142,9 +142,11 @@ def test_whoever_is_told_that_he_missed_something_asks_everything_anew(here: Sit
 
 
 def test_an_open_incident_is_shown_however_many_came_after_it(here: Site, page: Page) -> None:
-    old = {"id": 1, "key": "k", "kind": "very_old", "severity": "warning", "text": "still so", "account": "main",
+    old = {"id": 900_000, "key": "k", "kind": "very_old", "severity": "warning", "text": "still so", "account": "main",
            "opened_at": 5, "seen_at": 5, "count": 1, "resolved_at": None, "acknowledged_at": None}  # fmt: skip
-    newer = [{**old, "id": n, "kind": "newer", "seen_at": n, "resolved_at": n} for n in range(10, 210)]
+    newer = [
+        {**old, "id": 900_000 + n, "kind": "newer", "seen_at": n, "resolved_at": n} for n in range(10, 210)
+    ]
     page.route(
         "**/api/incidents*",
         lambda route: route.fulfill(json=[old] if "open=true" in route.request.url else newer),
