@@ -100,10 +100,12 @@ from core.messages import (
     Acknowledge,
     Audited,
     Down,
+    Faulted,
     GiveUp,
     Operate,
     Ping,
     Polled,
+    PollFailed,
     Pong,
     Ready,
     Reconciled,
@@ -164,6 +166,7 @@ Inbox = (
     | Heard
     | Operate
     | Acknowledge
+    | Faulted
     | StopDaemon
     | Ping
     | AccountAdded
@@ -178,7 +181,7 @@ class Supervisor(MailboxActor):
     """Start it with `Supervisor.start(wiring)`; InvalidTree says what is wrong with the plans (S1).
 
     Children tell it what became of them; the host and clients tell it Operate,
-    Acknowledge, StopDaemon, AccountAdded, AccountChanged, AccountRemoved,
+    Acknowledge, Faulted, StopDaemon, AccountAdded, AccountChanged, AccountRemoved,
     ChildOutdated, and Ping, which it answers in `wiring.pulse`. Its data lane has no
     bound: a Down that was refused would be a child forgotten.
     """
@@ -264,7 +267,7 @@ class Supervisor(MailboxActor):
                 self._brief(child, message.gen)
             case Down() | Pong() | ThreadEnded():
                 self._step(message)
-            case StreamProgressed() | ResyncNeeded() | AccountRefused() | Warned():
+            case StreamProgressed() | ResyncNeeded() | PollFailed() | AccountRefused() | Warned():
                 self._hear_of_account(message)
             case Reconciled() | Audited() | Polled():
                 self._hear_of_account(message)
@@ -273,6 +276,8 @@ class Supervisor(MailboxActor):
                 self._operate(message)
             case Acknowledge():
                 self._chronicle.acknowledged(message)
+            case Faulted():
+                self._chronicle.faulted(message)
             case StopDaemon(cause=cause, escalated=escalated):
                 self._stop_all(cause, escalated=escalated)
             case _ActorStop():

@@ -217,6 +217,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         moment("over", "resolved_at"),
         text("what", "text"),
     ),
+    "faults": (
+        text("word", "kind"),
+        text("what", "label"),
+        text("what happens", "text"),
+    ),
     "audit": (
         moment("at", "at"),
         text("kind"),

@@ -186,6 +186,7 @@ class Daemon:
             masker=self._masker,
             supervisor=house.directory.address("supervisor"),
             reload=self._reloader.wish,
+            disturb=self._tenants.disturb,
             boot=boot,
         )
         groups: list[GroupPlan] = [core_group(house, front)]
@@ -221,7 +222,7 @@ class Daemon:
         board, pulse = Board(), Pulse()
         supervisor.start(self._wiring(house, board, tenants, pulse, signals))
         address = house.directory.address("supervisor")
-        self._reloader.start(house, board, address)
+        self._reloader.start(house, address)
         self._watcher.start()
         notify = systemd_notifier(os.environ.get("NOTIFY_SOCKET"))
         watchdog = Watchdog(self._clock, lambda n: _ping(address, n), notify, write_stacks_and_exit)

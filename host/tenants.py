@@ -11,10 +11,10 @@ Of each secret a mark is kept, to see at the next look whether it is another one
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.errors import FatalError
 from core.problems import Problem
@@ -24,7 +24,7 @@ from core.settings_schema import SECRET_KEYS
 from host.alerts import addresses, missing
 from host.configuration import Loaded, SettingsError, endpoints
 from host.logs import Masker
-from host.sandbox import SandboxProcess
+from host.sandbox import SandboxFailed, SandboxProcess
 from host.secrets import Secrets
 from host.tree import Tenant
 from host.vault import place
@@ -41,7 +41,7 @@ class Read(NamedTuple):
 
 
 class Tenants:
-    """Owns the sandbox, if an account ever asked for one. One thread at a time."""
+    """Owns the sandbox, if an account ever asked for one. One thread at a time, but for `disturb`."""
 
     def __init__(self, masker: Masker, secrets: Secrets) -> None:
         self._masker = masker
@@ -85,6 +85,13 @@ class Tenants:
                 name, account, partial(box.credentials, name), box.endpoints(account.exchange)
             )
         return tenants
+
+    def disturb(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Have the sandbox do these, in any thread. Raises SandboxFailed."""
+        if self._sandbox is None:
+            raise SandboxFailed("the sandbox does not run: no account that is enabled asked for it")
+        for fault in faults:
+            self._sandbox.fault(fault)
 
     def stop(self) -> None:
         """End the sandbox."""

@@ -18,7 +18,6 @@ from actors.mailbox import Mailbox
 from core.records import Incident, Record, Remember
 from core.status import LedgerVitals, Vitals
 from host.configuration import SettingsError, load
-from host.front import Board
 from host.in_force import InForce
 from host.logs import Masker
 from host.memories import Memories
@@ -87,7 +86,7 @@ class Reloads:
         self.supervisor = Mailbox(None, now=self.clock.monotonic)
         self.directory.enter("supervisor", Resident(1, self.supervisor))
         self.reloader = Reloader(self.in_force, self.tenants, read.marks, self.clock, self.records.append)
-        self.reloader.start(self.house, Board(), self.directory.address("supervisor"))
+        self.reloader.start(self.house, self.directory.address("supervisor"))
 
     def hide(self, name: str, secret: str) -> None:
         """As one replaces a secret: never half of it, for nobody else."""
@@ -180,7 +179,13 @@ def test_a_removed_account_is_forgotten_and_its_proofs_are_not(reloads: Reloads)
     assert memory.of("main") is not remembered
 
 
-def test_what_was_open_of_a_removed_account_is_over_and_that_of_others_is_not(reloads: Reloads) -> None:
+@pytest.mark.parametrize(
+    "text", ["# none\n", MAIN + "enabled = false\n", MAIN.replace('"bybit"', '"cryptocom"')]
+)
+def test_what_was_open_of_an_account_for_which_nobody_works_any_more_is_over_and_that_of_others_is_not(
+    reloads: Reloads, text: str
+) -> None:
+    """Removed, disabled, or another one under its name: nobody would ever see the end of it."""
     url = reloads.house.settings.database.url
     (reloads.home / "data").mkdir()
     prepare(url)
@@ -188,7 +193,7 @@ def test_what_was_open_of_a_removed_account_is_over_and_that_of_others_is_not(re
     ledger.write([Incident(1, f"{name}:x", "x", "warning", "trouble", name) for name in ("main", "other")])
     ledger.close()
     began = len(reloads.incidents())
-    reloads.ask("# none\n")
+    reloads.ask(text)
     assert [(one.key, one.account, one.resolved) for one in reloads.incidents()[began:]] == [
         ("main:x", "main", True)
     ]
@@ -382,6 +387,11 @@ def test_a_sandbox_that_does_not_come_up_is_a_problem_and_nothing_is_applied(
         "problems": ["settings: the sandbox did not come up: exit code 1"],
     }
     assert reloads.told() == []
+
+
+def test_where_nobody_asked_for_the_sandbox_nothing_of_it_can_be_broken(reloads: Reloads) -> None:
+    with pytest.raises(SandboxFailed, match="the sandbox does not run"):
+        reloads.tenants.disturb([{"kind": "drop", "exchange": "bybit"}])
 
 
 def test_a_bug_does_not_end_the_daemons_ear(reloads: Reloads, monkeypatch: pytest.MonkeyPatch) -> None:
