@@ -13,6 +13,7 @@ import msgspec
 
 from control import trade
 from control.audit import Audit
+from control.faults import choices, fault
 from control.moments import since_ms
 from control.queries import ask, covered
 from control.reload import Reload
@@ -21,10 +22,10 @@ from control.tail import Follower, first_since
 from control.trade import Asked
 from control.traded import traded
 from control.uptimes import UNSEEN
-from control.words import TEST, TRADES, Arguments, Mistake, find, hint, quoted, read_arguments
+from control.words import TEST, TRADES, Arguments, Mistake, Unavailable, find, hint, quoted, read_arguments
 from core.commands import orders
 from core.errors import DatabaseProblem
-from core.messages import Acknowledge, Operate, StopDaemon
+from core.messages import Acknowledge, Command, Operate, StopDaemon
 from core.report import health
 from core.status import Document
 from core.targets import UnknownTarget, resolve
@@ -32,10 +33,6 @@ from models.read import Reader
 
 Waiting = Audit | Reload | Asked
 """An answer that takes its time: `wait` for it in a thread of the one who asked."""
-
-
-class Unavailable(Exception):
-    """Not to be had of this daemon: it is stopping, or of a version that lacks it."""
 
 
 def answer(services: Services, reader: Callable[[], Reader], name: str, given: Mapping[str, Any]) -> Any:
@@ -74,6 +71,10 @@ def answer(services: Services, reader: Callable[[], Reader], name: str, given: M
             return _acknowledge(services, reader(), arguments["id"])
         case "alerts":
             return _try_alerts(services, arguments)
+        case "faults":
+            return choices()
+        case "fault":
+            return fault(services, arguments)
         case _ if word.kind == "operate":
             return _operate(services, name, str(arguments["target"]))
         case "audit":
@@ -177,7 +178,7 @@ def _acknowledge(services: Services, reader: Reader, incident: int) -> Document:
     return _tell(services, Acknowledge(incident, services.front), {"accepted": "acknowledge", "id": incident})
 
 
-def _tell(services: Services, command: Operate | Acknowledge | StopDaemon, accepted: Document) -> Document:
+def _tell(services: Services, command: Command, accepted: Document) -> Document:
     if not services.tell(command):
         raise Unavailable("the supervisor takes no commands: the daemon is starting or stopping")
     return accepted

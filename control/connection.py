@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import structlog
 
-from control.answers import Unavailable, Waiting, answer
+from control.answers import Waiting, answer
 from control.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -36,7 +36,7 @@ from control.jsonrpc import (
 from control.lines import Lines, LineTooLong, Unfinished
 from control.services import Services
 from control.tail import Follower
-from control.words import Mistake, UnknownWord
+from control.words import Mistake, Unavailable, UnknownWord
 from core.errors import DatabaseProblem
 from models.read import Reader
 

@@ -7,22 +7,20 @@ over the asking thread's own connection to the database. So a hung actor cannot
 make the daemon mute, and no client can slow an actor.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from control.uptimes import Uptimes
 from core.clock import Clock
 from core.figures import Figures
 from core.messages import (
-    Acknowledge,
     CancelOrder,
+    Command,
     Compare,
     Front,
-    Operate,
     PlaceOrder,
     RetryTrade,
-    StopDaemon,
     SwitchTrading,
 )
 from core.status import Document, Snapshot
@@ -54,12 +52,13 @@ class Services:
     `trade` hands a message to the trader of an account and says whether there is one;
     `traders` are the accounts that have one, none where the settings want none.
     `figures` are for the metrics. `try_alerts` sends a test message by every channel or by
-    one; it alone takes its time, some seconds.
+    one; `disturb` has the built-in sandbox do things, one after the other, and raises
+    VigilError where it does not. These two take their time, some seconds.
     """
 
     status: Callable[[], Document]
     snapshot: Callable[[], Snapshot]
-    tell: Callable[[Operate | Acknowledge | StopDaemon], bool]
+    tell: Callable[[Command], bool]
     compare: Callable[[str, Compare], bool]
     reload: Callable[[str, Callable[[Document], object]], object]
     watched: Callable[[str], int | None]
@@ -72,6 +71,7 @@ class Services:
     prices: Callable[[], Sequence[Document]] | None = None
     figures: Callable[[], Figures] = lambda: Figures(now_ms=0)
     try_alerts: Callable[[int | None], Sequence[Document]] = lambda _channel: ()
+    disturb: Callable[[Sequence[Mapping[str, Any]]], object] = lambda _faults: None
     boot: str = ""
     web: Callable[[], str | None] = lambda: None
     front: Front = "control"

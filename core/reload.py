@@ -14,13 +14,13 @@ answer goes on as it was, with its socket and its generation.
   refused may be granted: a hold ends, failures are forgotten, and so is the way
   and key that the stream had remembered.
 * The children of a section are named in SECTIONS. What is neither there nor in
-  LIVE, a section whose children this daemon was started without, and a page that
-  is switched off, can only be had by a new process: it is said as a warning, and the old value stays in force
-  (`Changes.settings`) and in every later comparison.
+  LIVE can only be had by a new process: it is said as a warning, and the old value
+  stays in force (`Changes.settings`) and in every later comparison.
 """
 
 import fnmatch
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -113,13 +113,13 @@ def diff(
     new: Settings,
     renewed: Renewed | None = None,
     *,
-    children: Collection[str] = (),
     unserved: Collection[str] = (),
+    children: Collection[str] = (),
 ) -> Changes:
     """What has to be done so that `new` holds where `old` does.
 
-    `children` are those that the daemon has; `unserved` are sections that mean
-    nothing to it, so that nothing follows from them, now or later.
+    `unserved` are sections that mean nothing to this daemon, so that nothing follows
+    from them, now or later; `children` are those that it has.
     """
     renewed = renewed or {}
     kept, sections, later = new, list[SectionChange](), list[Problem]()
@@ -130,10 +130,7 @@ def diff(
         keys = _changed(before, after) | renewed.get(section, frozenset())
         if section in unserved:
             continue
-        here = () if section == "web" and new.web.address is None else children
-        restarts = tuple(
-            child for name in SECTIONS.get(section, ()) for child in sorted(fnmatch.filter(here, name))
-        )
+        restarts = tuple(chain.from_iterable(_meant(name, children) for name in SECTIONS.get(section, ())))
         now = {key for key in keys if restarts or (section, key) in LIVE}
         if now:
             sections.append(SectionChange(section, tuple(sorted(now)), restarts))
@@ -147,6 +144,11 @@ def diff(
             kept = kept.model_copy(update={section: after.model_copy(update=old_values)})
     accounts = tuple(_accounts(old.accounts, new.accounts, renewed))
     return Changes(kept, accounts, tuple(sections), tuple(later))
+
+
+def _meant(name: str, children: Collection[str]) -> Sequence[str]:
+    """The children of that name in SECTIONS."""
+    return sorted(fnmatch.filter(children, name)) if "*" in name else (name,)
 
 
 def document(changes: Changes) -> dict[str, Any]:

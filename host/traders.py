@@ -28,6 +28,7 @@ def trader_children(
         exchange = REGISTRY[tenant.settings.exchange]
         if isinstance(exchange, TradingExchange):
             found[trader_of(tenant.name)] = _trader(house, house.quotes, tenant, exchange, state)
+    house.traders = tuple(found)
     return found
 
 
