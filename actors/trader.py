@@ -386,6 +386,8 @@ class TraderActor(Actor):
             return f"the account is {state}"
         if self.context.clock.boottime() < self._desk.closed_until:
             return "the exchange was asked in vain a moment ago"
+        if market.instrument is not None and market.instrument.quote != self._rules.quote:
+            return f"{key[1]} is paid in {market.instrument.quote}, and the limits are in {self._rules.quote}"
         if market.rates is None:
             return f"the fee rates are not known{_because(market.why.get('rates'))}"
         if self._markets.price(key) is None:
