@@ -234,6 +234,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         moment("over", "resolved_at"),
         text("what", "text"),
     ),
+    "faults": (
+        text("word", "kind"),
+        text("what", "label"),
+        text("what happens", "text"),
+    ),
     "audit": (
         moment("at", "at"),
         text("kind"),
@@ -243,6 +248,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         text("the ledger said", "ledger"),
         text("the exchange says", "exchange"),
     ),
+    "secrets": (text("name"), moment("set", "set_at"), Column("used by", "used_by", ", ".join)),
     "coverage": (
         text("account"),
         text("category"),

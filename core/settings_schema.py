@@ -41,7 +41,8 @@ SECRET_KEYS = ("api_key", "api_secret", "private_key")
 # ------------------------------------------------------------- kinds of values
 
 _ACCOUNT = re.compile(r"[a-z0-9-]{1,32}")
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+|vault:[A-Za-z0-9_.-]+")
+_KEY_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+")
+_REFERENCE = re.compile(rf"{_KEY_REFERENCE.pattern}|vault:[A-Za-z0-9_.-]+")
 _SYMBOL = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -55,6 +56,7 @@ def _matching(pattern: re.Pattern[str], reason: str, *, empty: bool = False) -> 
     return check
 
 
+_KEY_REFERENCE_RULE = "must be a reference (env:NAME or file:PATH), never the secret itself"
 _REFERENCE_RULE = "must be a reference (env:NAME, file:PATH or vault:NAME), never the secret itself"
 
 
@@ -142,6 +144,9 @@ AccountName = Annotated[
     str, AfterValidator(_matching(_ACCOUNT, "the name of an account is 1 to 32 of a-z, 0-9 and -"))
 ]
 Reference = Annotated[str, AfterValidator(_matching(_REFERENCE, _REFERENCE_RULE))]
+OptionalKeyReference = Annotated[
+    str, AfterValidator(_matching(_KEY_REFERENCE, _KEY_REFERENCE_RULE, empty=True))
+]
 OptionalReference = Annotated[str, AfterValidator(_matching(_REFERENCE, _REFERENCE_RULE, empty=True))]
 Symbol = Annotated[str, AfterValidator(_matching(_SYMBOL, "must be a symbol as the exchange writes it"))]
 Symbols = Annotated[tuple[Symbol, ...], Field(strict=False)]
@@ -212,7 +217,9 @@ class AlertSettings(Table):
 
 
 class VaultSettings(Table):
-    key: OptionalReference = ""
+    """The key of the vault cannot lie in the vault."""
+
+    key: OptionalKeyReference = ""
 
 
 class TraderSettings(Table):

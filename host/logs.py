@@ -9,6 +9,7 @@ line of defence should not depend on every caller's care.
 import logging
 import logging.handlers
 import sys
+import threading
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from structlog.typing import Processor
 
 from core.errors import VigilError
 from core.records import Record
-from core.secrecy import masked
+from core.secrecy import forms, masked_even_cut
 
 _SHORTEST_SECRET = 6  # shorter texts would mask ordinary words
 
@@ -33,15 +34,17 @@ class Masker:
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()
+        self._learning = threading.Lock()
 
     def learn(self, *secrets: str | None) -> None:
         """From now on these texts are masked."""
-        fresh = {s for s in secrets if s and len(s) >= _SHORTEST_SECRET}
-        self._secrets = tuple(sorted({*self._secrets, *fresh}, key=len, reverse=True))
+        fresh = {form for s in secrets if s for form in forms(s) if len(form) >= _SHORTEST_SECRET}
+        with self._learning:  # of two threads that learn at once, none may forget the other's
+            self._secrets = tuple(sorted({*self._secrets, *fresh}, key=len, reverse=True))
 
     def text(self, value: str) -> str:
-        """`value` without any registered secret."""
-        return masked(value, self._secrets)
+        """`value` without any registered secret, also where it was cut before it came here."""
+        return masked_even_cut(value, self._secrets)
 
     def record(self, record: Record) -> Record:
         """The record with no registered secret in any of its texts."""
@@ -96,13 +99,15 @@ def configure(level: str, log_file: Path | None, masker: Masker) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
         cache_logger_on_first_use=False,
     )
-    handler.setFormatter(_MaskedFormatter(masker, foreign_pre_chain=shared, processors=_tail(log_file)))
+    handler.setFormatter(
+        _MaskedFormatter(masker, foreign_pre_chain=shared, processors=_tail(log_file, masker))
+    )
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(_number(level))
-    for chatty in ("apprise", "apscheduler", "urllib3", "pykka"):
+    for chatty in ("apprise", "apscheduler", "urllib3", "pykka", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -123,11 +128,14 @@ def _handler(log_file: Path | None) -> logging.Handler:
         raise NoLog(f"log_file {log_file} cannot be written: {error.strerror}") from error
 
 
-def _tail(log_file: Path | None) -> list[Processor]:
+def _tail(log_file: Path | None, masker: Masker) -> list[Processor]:
+    """A traceback is masked as text, before JSON quotes once more what is quoted in it."""
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_file is None and sys.stderr.isatty():
-        return [remove, structlog.dev.ConsoleRenderer()]
-    return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        # the usual one shows what each variable held, cut to fit: no mask would find a secret in that
+        plain = structlog.dev.plain_traceback
+        return [remove, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    return [remove, structlog.processors.format_exc_info, masker, structlog.processors.JSONRenderer()]
 
 
 def _number(level: str) -> int:

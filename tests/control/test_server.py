@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from control.answers import Unavailable, answer
+from control.answers import answer
 from control.connection import Limits
 from control.server import Server
 from control.unix import Peer, SocketTaken
+from control.words import Unavailable
 from core.errors import DatabaseProblem
 from core.messages import Acknowledge, Operate, StopDaemon
 from tests.control.kit import STATUS, WAIT, Served, control_threads, degraded, fill, request, serve
