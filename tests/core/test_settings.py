@@ -565,6 +565,9 @@ def test_an_address_without_a_password_is_not_warned_about(url: str) -> None:
 
 
 def test_real_orders_are_warned_about() -> None:
+    assert "trader.max_price_age" in warnings("[trader]\nmax_price_age = 2")
+    assert "trader.max_price_age" in warnings("[trader]\nmax_price_age = 61")
+    assert "trader.max_price_age" not in warnings("[trader]\nmax_price_age = 10")
     assert "trader.dry_run" in warnings("[trader]\nenabled = true\ndry_run = false")
 
 
