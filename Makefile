@@ -47,6 +47,7 @@ drill: .venv/.installed
 
 docs: .venv/.installed-dev
 	$(BIN)/python docs/diagrams.py
+	$(BIN)/python docs/configuration.py
 
 # The form that records no address of a package registry. The peers pin hard, so they choose first.
 LOCK := uv pip compile --universal --all-extras --generate-hashes --no-header --no-emit-index-url
