@@ -193,10 +193,9 @@ class SupervisorSettings(Table):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)
     ] = "info"
-    """Lines below it are not written. In any case of letters."""
+    """Lines below it are not written ([logs.md](logs.md)). In any case of letters."""
     log_file: OptionalPath = None
-    """`""` is standard error: JSON lines, or a readable form on a terminal. A file gets JSON lines
-    and is rotated at 20 MB; five old ones are kept."""
+    """`""` is standard error. A file is rotated ([logs.md](logs.md))."""
 
 
 class DatabaseSettings(Table):
