@@ -225,7 +225,7 @@ _TABLE = (
     Word(
         "acknowledge",
         "operate",
-        "Say that you have seen an incident; it stays open until its cause is gone.",
+        "Say that you have seen an incident: it is not told again, and stays open until its cause is gone.",
         (INCIDENT,),
         example="acknowledge 7",
     ),

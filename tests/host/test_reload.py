@@ -186,7 +186,9 @@ def test_what_was_open_of_a_removed_account_is_over_and_that_of_others_is_not(re
     (reloads.home / "data").mkdir()
     prepare(url)
     ledger = Ledger.open(url, reloads.clock)
-    ledger.write([Incident(1, f"{name}:x", "x", "warning", "trouble", name) for name in ("main", "other")])
+    ledger.write(
+        [Incident(1, f"{name}:x", "discrepancy", "warning", "trouble", name) for name in ("main", "other")]
+    )
     ledger.close()
     began = len(reloads.incidents())
     reloads.ask("# none\n")
