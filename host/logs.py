@@ -20,7 +20,7 @@ import msgspec
 import structlog
 from structlog.typing import ExcInfo, Processor
 
-from control.tables import harmless
+from control.drawing import harmless
 from core.errors import VigilError
 from core.records import Record
 from core.secrecy import masked

@@ -143,6 +143,17 @@ def test_a_list_for_people_is_in_plain_columns_where_nobody_draws(settings: Path
     assert lines[1].index("60000.10") + len("60000.10") == lines[2].index(" 1 ") + 2  # right-aligned
 
 
+def test_nothing_of_an_account_that_does_not_run_is_doubted(settings: Path, served: Served) -> None:
+    """A misspelt name would look like an account without a fill."""
+    assert run(settings, "fills", "--account", "main").stdout == "none\n"
+    result = run(settings, "fills", "--account", "mian")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "none\nno account 'mian' runs here; did you mean 'main'?\n",
+    )
+    assert json.loads(run(settings, "fills", "--account", "mian", "--json").stdout) == []
+
+
 def test_version_names_the_daemon(settings: Path, served: Served) -> None:
     assert run(settings, "version").stdout.startswith("vigil 1.2.3, pid ")
 

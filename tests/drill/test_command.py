@@ -125,3 +125,9 @@ def test_help_says_what_it_is_and_shows_an_example() -> None:
     assert result.exit_code == 0
     assert "--seeds N" in result.output
     assert "Example: python supervisor.py drill" in result.output
+
+
+def test_beside_a_daemon_that_runs_the_menu_can_be_read(drilled: list[running.Wanted]) -> None:
+    result = run("--list", in_use="data is in use by pid 1")
+    assert (result.exit_code, drilled) == (0, [])
+    assert all(name in result.stdout for name in MENU)
