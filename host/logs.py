@@ -136,7 +136,13 @@ def _tail(log_file: Path | None) -> list[Processor]:
         colors = not os.environ.get("NO_COLOR")
         drawn = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_write_traceback)
         return [remove, _harmless, drawn]
-    return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [remove, structlog.processors.format_exc_info, _in_order, structlog.processors.JSONRenderer()]
+
+
+def _in_order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For people who read it all the same: when, how bad, what, and then the rest."""
+    head = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return head | dict(event)
 
 
 def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

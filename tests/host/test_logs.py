@@ -39,6 +39,7 @@ def test_a_line_is_one_json_object_with_event_level_and_time(log_file: Path) -> 
     (line,) = lines(log_file)
     assert (line["event"], line["level"], line["account"], line["gen"]) == ("stream_live", "info", "main", 3)
     assert str(line["timestamp"]).endswith("Z")
+    assert list(line)[:3] == ["timestamp", "level", "event"]
 
 
 def test_a_secret_in_a_field_is_masked(log_file: Path) -> None:
