@@ -373,7 +373,9 @@ def _value(word: Word, param: Param, given: object) -> Any:
 
 
 def _text(given: object) -> str | None:
-    return given if isinstance(given, str) and 0 < len(given) <= _LONGEST_TEXT else None
+    """NUL is in nobody's name, and not every database can be asked for it."""
+    is_text = isinstance(given, str) and 0 < len(given) <= _LONGEST_TEXT and "\0" not in given
+    return given if is_text else None  # type: ignore[return-value]
 
 
 def _count(given: object) -> int | None:
@@ -397,7 +399,7 @@ def _flag(given: object) -> bool | None:
 
 _READERS = {"text": _text, "count": _count, "time": _time, "flag": _flag, "row": _row}
 _EXPECTED = {
-    "text": f"a text of {_LONGEST_TEXT} characters at most",
+    "text": f"a text of {_LONGEST_TEXT} characters at most, without NUL",
     "count": "an integer from 0",
     "time": "a time: 1h, an ISO time, or milliseconds",
     "flag": "true or false",

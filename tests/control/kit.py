@@ -219,9 +219,9 @@ class Ledger:
 
 
 class Served:
-    """A running server, and what it serves."""
+    """A running server, and what it serves; `reader` is another ledger than the one of memory."""
 
-    def __init__(self, path: Path, **server: Any) -> None:
+    def __init__(self, path: Path, *, reader: Any = None, **server: Any) -> None:
         self.path = path
         self.status: Document = STATUS
         self.told: list[Operate | Acknowledge | StopDaemon] = []
@@ -244,7 +244,7 @@ class Served:
             reload=self._reload,
             watched=lambda _account: None,
             uptimes=Uptimes(newest=0),
-            reader=self.ledger.reader,  # type: ignore[arg-type, return-value]
+            reader=reader or self.ledger.reader,  # type: ignore[arg-type]
             feed=self.feed,
             clock=SystemClock(),
             version="1.2.3",

@@ -114,6 +114,7 @@ def test_a_value_may_be_json_or_text(name: str, given_: object, read: object) ->
         ("account", 5, "a text"),
         ("account", "", "a text"),
         ("account", "x" * 257, "a text of 256 characters at most"),
+        ("account", "a\0b", "a text of 256 characters at most, without NUL"),
         ("account", ["main"], "a text"),
         ("since", {"a": 1}, "a time"),
         ("since", -5, "a time"),
