@@ -118,7 +118,7 @@ def write_reload(answer: Document, out: TextIO) -> None:
 
 
 def _applied(what: str, one: Document) -> str:
-    keys = f" ({', '.join(one['keys'])})" if one["keys"] else ""
+    keys = f" ({', '.join(one['keys'])})" if one["keys"] not in ([], ["enabled"]) else ""
     restarts = f"; begins anew: {', '.join(one['restarts'])}" if one["restarts"] else ""
     return what + keys + restarts
 
