@@ -202,10 +202,7 @@ def _command(word: Word, offline: Offline, under: tuple[click.Command, ...] = ()
 
 def _completion() -> click.Command:
     def callback(shell: str) -> None:
-        context = click.get_current_context().find_root()
-        is_own = context.get_parameter_source("settings") is not ParameterSource.DEFAULT
-        settings = Path(context.obj).absolute() if is_own else None
-        click.echo(script(shell, _program(), settings), nl=False)
+        click.echo(script(shell, _program(), _given()), nl=False)
 
     return click.Command(
         "completion",
@@ -264,11 +261,7 @@ def _ask(
             return done
         if place.problem:
             return _complain(f"{place.problem} ({absence})", BAD_SETTINGS)
-        start = (
-            "python supervisor.py"
-            if settings.name == "settings.toml"
-            else f"python supervisor.py --settings {shlex.quote(str(settings))}"
-        )
+        start = " ".join(["python supervisor.py", *map(shlex.quote, _given())])
         return _complain(f"{absence}: the daemon is not running; start it with: {start}", NOT_RUNNING)
     except Refused as refusal:
         return _complain(str(refusal), USAGE if refusal.code in _CALLERS_MISTAKES else BAD_NEWS)
@@ -290,6 +283,14 @@ def seen_enough() -> int:
 def _complain(text: str, code: int) -> int:
     click.echo(f"vigil: {text}", err=True)
     return code
+
+
+def _given() -> list[str]:
+    """The options that name the settings, where they are not the usual ones."""
+    context = click.get_current_context().find_root()
+    if context.get_parameter_source("settings") is ParameterSource.DEFAULT:
+        return []
+    return ["--settings", str(_settings().absolute())]
 
 
 def _settings() -> Path:

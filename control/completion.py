@@ -108,9 +108,8 @@ _OFFERS: dict[str, Callable[[click.Context], Iterable[Offer]]] = {
 # ----------------------------------------------------------------- what the shells are told
 
 
-def script(shell: str, program: Sequence[str], settings: Path | None) -> str:
-    """For the start file of `shell`: `program` is how this command line is started."""
-    given = [] if settings is None else ["--settings", str(settings)]
+def script(shell: str, program: Sequence[str], given: Sequence[str]) -> str:
+    """For the start file of `shell`: `program` is how this command line is started, `given` its options."""
     written = {
         "@PROGRAM@": shlex.join(program),
         "@GIVEN@": shlex.join(given),

@@ -296,11 +296,16 @@ def test_every_word_without_a_daemon_is_exit_code_3(settings: Path, name: str) -
     assert result.stdout == ""
 
 
-def test_how_to_start_names_the_settings_that_were_asked_for(tmp_path: Path, settings: Path) -> None:
-    other = tmp_path / "other.toml"
+@pytest.mark.parametrize("name", ["other.toml", "other/settings.toml"])
+def test_how_to_start_names_the_settings_that_were_asked_for(
+    tmp_path: Path, settings: Path, name: str
+) -> None:
+    other = tmp_path / name
+    other.parent.mkdir(exist_ok=True)
     other.write_text("")
     result = run(settings, "--settings", str(other), "status")
-    assert f"python supervisor.py --settings {other}" in result.stderr
+    assert result.stderr.endswith(f"python supervisor.py --settings {other}\n")
+    assert run(settings, "status").stderr.endswith("start it with: python supervisor.py\n")
 
 
 def test_settings_that_do_not_parse_are_78_when_nobody_answers(settings: Path) -> None:

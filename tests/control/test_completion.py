@@ -128,7 +128,7 @@ asked() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _vigil_comple
 
 def in_bash(home: Path, text: str) -> list[str]:
     fake = [sys.executable, "-m", "tests.control.fake_supervisor"]
-    start = script("bash", fake, home / "the settings.toml")
+    start = script("bash", fake, ["--settings", str(home / "the settings.toml")])
     done = subprocess.run(
         ["bash", "--norc", "-c", f"{start}\n{TRY}\n{text}"],
         check=False, capture_output=True, text=True, timeout=WAIT, cwd=ROOT, env={**os.environ, "HOME": str(home)},
@@ -167,7 +167,7 @@ def test_vigil_is_the_command_line_with_its_settings(home: Path) -> None:
 
 def test_bash_keeps_what_somebody_else_completes_python_with(home: Path) -> None:
     fake = [sys.executable, "-m", "tests.control.fake_supervisor"]
-    mine = "complete -F _mine python\n" + script("bash", fake, None) + "complete -p python python3 vigil\n"
+    mine = "complete -F _mine python\n" + script("bash", fake, []) + "complete -p python python3 vigil\n"
     done = subprocess.run(["bash", "--norc", "-c", mine], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[0] == "complete -F _mine python"
     assert "_vigil_complete python3" in done.stdout
@@ -176,7 +176,11 @@ def test_bash_keeps_what_somebody_else_completes_python_with(home: Path) -> None
 
 @pytest.mark.parametrize("shell", [shell for shell in SHELLS if shutil.which(shell)])
 def test_a_shell_can_read_what_it_is_told(shell: str, home: Path) -> None:
-    text = script(shell, ["/opt/a path/python", "/opt/it's/supervisor.py"], home / "the settings.toml")
+    text = script(
+        shell,
+        ["/opt/a path/python", "/opt/it's/supervisor.py"],
+        ["--settings", str(home / "the settings.toml")],
+    )
     done = subprocess.run([shell, "-n"], check=False, input=text, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert not re.search(r"@[A-Z ]+@", text)
