@@ -5,10 +5,12 @@ BIN := .venv/bin
 # Most of the suite waits for other processes: more workers than processors.
 WORKERS ?= 4
 
-.PHONY: run test postgresql browser check format bench drill docs lock clean
+.PHONY: run install test postgresql browser check format bench drill docs lock clean
 
-run: .venv/.installed
+run: install
 	$(BIN)/python supervisor.py
+
+install: .venv/.installed
 
 test: .venv/.installed-dev postgresql browser
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup

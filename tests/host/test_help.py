@@ -8,24 +8,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from control.cli import Offline, command_line
-from drill.command import command as drill
-from host.edit_words import commands as edits
-from host.upkeep import commands as upkeep
-
-
-def nobody(_settings: Path) -> None:
-    return None
+from control.cli import command_line
+from supervisor import offline
 
 
 def whole() -> click.Group:
-    offline = Offline(
-        run=lambda _path: 0,
-        check=lambda _path: 0,
-        commands=(*upkeep(nobody), drill(nobody)),
-        accounts=edits(nobody),
-    )
-    return command_line(Path("/nonexistent/settings.toml"), offline)
+    return command_line(Path("/nonexistent/settings.toml"), offline())
 
 
 def commands(group: click.Group, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
