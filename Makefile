@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Most of the suite waits for other processes: more workers than processors.
 WORKERS ?= 4
+# Hundreds of processes are started by the suite: none of them compiles everything anew.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: run install test postgresql browser check format bench drill docs lock clean
 

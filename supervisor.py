@@ -74,11 +74,12 @@ def offline() -> "Offline":
     from drill.command import command as drill
     from host.edit_words import commands as edits
     from host.upkeep import commands as upkeep
+    from host.vault_words import command as secrets
 
     return Offline(
         run=_be_the_daemon,
         check=_check,
-        commands=(*upkeep(_in_use), drill(_in_use)),
+        commands=(secrets(_running), *upkeep(_in_use), drill(_in_use)),
         accounts=edits(_running),
         alerts=_try_alerts,
     )
@@ -109,10 +110,12 @@ from core.messages import (
     Acknowledge,
     Audited,
     Down,
+    Faulted,
     GiveUp,
     Operate,
     Ping,
     Polled,
+    PollFailed,
     Pong,
     Ready,
     Reconciled,
@@ -173,6 +176,7 @@ Inbox = (
     | Heard
     | Operate
     | Acknowledge
+    | Faulted
     | StopDaemon
     | Ping
     | AccountAdded
@@ -187,7 +191,7 @@ class Supervisor(MailboxActor):
     """Start it with `Supervisor.start(wiring)`; InvalidTree says what is wrong with the plans (S1).
 
     Children tell it what became of them; the host and clients tell it Operate,
-    Acknowledge, StopDaemon, AccountAdded, AccountChanged, AccountRemoved,
+    Acknowledge, Faulted, StopDaemon, AccountAdded, AccountChanged, AccountRemoved,
     ChildOutdated, and Ping, which it answers in `wiring.pulse`. Its data lane has no
     bound: a Down that was refused would be a child forgotten.
     """
@@ -273,7 +277,7 @@ class Supervisor(MailboxActor):
                 self._brief(child, message.gen)
             case Down() | Pong() | ThreadEnded():
                 self._step(message)
-            case StreamProgressed() | ResyncNeeded() | AccountRefused() | Warned():
+            case StreamProgressed() | ResyncNeeded() | PollFailed() | AccountRefused() | Warned():
                 self._hear_of_account(message)
             case Reconciled() | Audited() | Polled():
                 self._hear_of_account(message)
@@ -282,6 +286,8 @@ class Supervisor(MailboxActor):
                 self._operate(message)
             case Acknowledge():
                 self._chronicle.acknowledged(message)
+            case Faulted():
+                self._chronicle.faulted(message)
             case StopDaemon(cause=cause, escalated=escalated):
                 self._stop_all(cause, escalated=escalated)
             case _ActorStop():

@@ -44,6 +44,7 @@ from core.messages import (
     Hold,
     Momentary,
     Polled,
+    PollFailed,
     Reconciled,
     ReconcileNow,
     Release,
@@ -467,7 +468,7 @@ class PollerActor(Actor):
         self._found += found.differences
         self._repaired += found.repaired
         if found.proof is None:
-            self._witness.failed()
+            self._proved_nothing()
             self._due = now + self._retry_in(None)
         elif found.more:
             self._due = now  # the next burst right after; nothing is proven before
@@ -520,12 +521,18 @@ class PollerActor(Actor):
         elif errand.purpose == "balances":
             self._balances_from = retry_at
         elif errand.purpose not in {"clock", "asked"}:
-            self._witness.failed()
+            self._proved_nothing()
             self._due = retry_at
             if isinstance(error, RateLimited) and error.ban:
                 self._incident("rest_closed", _closed(error))
             elif not isinstance(error, LinkError | DatabaseProblem):
                 self._incident("comparison_failed", f"{type(error).__name__}: {error}")
+
+    def _proved_nothing(self) -> None:
+        """A comparison came to nothing."""
+        self._witness.failed()
+        if self._is_blind():
+            self.context.supervisor.tell(PollFailed(self.name, self.gen, self._account))
 
     def _retry_in(self, error: VigilError | None) -> float:
         hint = error.retry_after if isinstance(error, RateLimited) else None

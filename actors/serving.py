@@ -36,12 +36,12 @@ Inbox = ServerFailed
 
 
 class ServingActor(Actor, Generic[S]):
-    """Serves as long as it lives; ready when `_start` has begun to listen."""
+    """Serves as long as it lives; ready when `_start` has begun to listen, or where nothing is to be served."""
 
     _server: S | None = None
 
-    def _make(self, failed: Callable[[str], None]) -> S:
-        """The server, which calls `failed` once if it ends by itself."""
+    def _make(self, failed: Callable[[str], None]) -> S | None:
+        """The server, which calls `failed` once if it ends by itself; None where none is wanted."""
         raise NotImplementedError
 
     def _start(self, server: S) -> None:
@@ -49,7 +49,8 @@ class ServingActor(Actor, Generic[S]):
 
     def started(self) -> None:
         self._server = self._make(self._server_failed)
-        self._start(self._server)
+        if self._server is not None:
+            self._start(self._server)
         self.ready()
 
     def handle(self, message: Inbox) -> None:

@@ -2,6 +2,9 @@
 
 Ready is when the port is ours: who comes before the framework is loaded waits in the
 backlog. A port that somebody else has ends this generation with the reason.
+
+Where the page is switched off it is there all the same, and serves nothing: so to switch
+it on or off is a new generation like any other.
 """
 
 from collections.abc import Callable
@@ -14,13 +17,13 @@ from web.server import Server, Where
 
 
 class WebActor(ServingActor[Server]):
-    """Serves `where`. `token` looks the secret up; FatalError where it cannot be had."""
+    """Serves `where`, nothing where that is None. `token` looks the secret up; FatalError where it cannot be had."""
 
     def __init__(
         self,
         context: Context,
         *,
-        where: Where,
+        where: Where | None,
         token: Callable[[], str],
         services: Services,
         vitals: WebVitals,
@@ -31,7 +34,9 @@ class WebActor(ServingActor[Server]):
         self._services = services
         self._vitals = vitals
 
-    def _make(self, failed: Callable[[str], None]) -> Server:
+    def _make(self, failed: Callable[[str], None]) -> Server | None:
+        if self._where is None:
+            return None
         return Server(self._where, self._token(), self._services, failed=failed)
 
     def _start(self, server: Server) -> None:

@@ -12,24 +12,21 @@ from typing import Any
 import msgspec
 
 from control.audit import Audit
+from control.faults import choices, fault
 from control.moments import since_ms
 from control.queries import ask, covered
 from control.reload import Reload
 from control.services import Services
 from control.tail import Follower, first_since
 from control.uptimes import UNSEEN
-from control.words import TEST, Arguments, Mistake, find, quoted, read_arguments
+from control.words import TEST, Arguments, Mistake, Unavailable, find, quoted, read_arguments
 from core.commands import orders
 from core.errors import DatabaseProblem
-from core.messages import Acknowledge, Operate, StopDaemon
+from core.messages import Acknowledge, Command, Operate, StopDaemon
 from core.report import health
 from core.status import Document
 from core.targets import UnknownTarget, resolve
 from models.read import Reader
-
-
-class Unavailable(Exception):
-    """Not to be had of this daemon: it is stopping, or of a version that lacks it."""
 
 
 def answer(services: Services, reader: Callable[[], Reader], name: str, given: Mapping[str, Any]) -> Any:
@@ -64,6 +61,10 @@ def answer(services: Services, reader: Callable[[], Reader], name: str, given: M
             return _acknowledge(services, reader(), arguments["id"])
         case "alerts":
             return _try_alerts(services, arguments)
+        case "faults":
+            return choices()
+        case "fault":
+            return fault(services, arguments)
         case _ if word.kind == "operate":
             return _operate(services, name, str(arguments["target"]))
         case "audit":
@@ -131,7 +132,7 @@ def _acknowledge(services: Services, reader: Reader, incident: int) -> Document:
     return _tell(services, Acknowledge(incident, services.front), {"accepted": "acknowledge", "id": incident})
 
 
-def _tell(services: Services, command: Operate | Acknowledge | StopDaemon, accepted: Document) -> Document:
+def _tell(services: Services, command: Command, accepted: Document) -> Document:
     if not services.tell(command):
         raise Unavailable("the supervisor takes no commands: the daemon is starting or stopping")
     return accepted

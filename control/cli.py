@@ -24,6 +24,7 @@ from control.client import NoAnswer, NotRunning, Refused
 from control.completion import COMPLETE_VAR, SHELLS, completer, script
 from control.locate import locate
 from control.session import BAD_NEWS, FINE, converse
+from control.tables import COLUMNS, LOOKS
 from control.words import TEST, WORDS, Param, Word, hint, quoted
 
 USAGE, NOT_RUNNING, BAD_SETTINGS, INTERRUPTED = 2, 3, 78, 130
@@ -87,17 +88,20 @@ class Words(click.Group):
 
 
 class Explained(click.Command):
-    """A word whose help ends with what its columns mean, and an example."""
+    """A word whose help ends with its `arguments`, what the columns of its `looks` mean, and an example."""
 
-    word: Word
+    def __init__(
+        self, name: str, *, looks: str | None = None, arguments: Sequence[tuple[str, str]] = (), **told: Any
+    ) -> None:
+        super().__init__(name, **told)
+        self.looks = looks or name
+        self.arguments = arguments
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from control.tables import COLUMNS, LOOKS
-
-        if arguments := [(p.name.upper(), p.help) for p in self.word.params if p.positional]:
+        if self.arguments:
             with formatter.section("Arguments"):
-                formatter.write_dl(arguments)
-        for title, look in LOOKS.get(self.word.name, ()):
+                formatter.write_dl(self.arguments)
+        for title, look in LOOKS.get(self.looks, ()):
             with formatter.section(title):
                 formatter.write_dl([(c.heading or "(no name)", c.means) for c in COLUMNS[look]], col_max=24)
         super().format_epilog(ctx, formatter)
@@ -185,19 +189,16 @@ def _command(word: Word, offline: Offline, under: tuple[click.Command, ...] = ()
 
     told: dict[str, Any] = {
         "callback": callback,
+        "arguments": [(param.name.upper(), param.help) for param in word.params if param.positional],
         "help": f"{word.help}\n\n{word.more}",
         "short_help": word.help,
         "params": params,
         "epilog": f"Example: python supervisor.py {word.example}",
     }
-    command: Explained
-    if under:
-        told |= {"invoke_without_command": True, "subcommand_metavar": "[WORD ...]"}
-        command = ExplainedWords(word.name, commands=under, **told)
-    else:
-        command = Explained(word.name, **told)
-    command.word = word
-    return command
+    if not under:
+        return Explained(word.name, **told)
+    told |= {"invoke_without_command": True, "subcommand_metavar": "[WORD ...]"}
+    return ExplainedWords(word.name, commands=under, **told)
 
 
 def _completion() -> click.Command:

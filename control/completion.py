@@ -19,6 +19,7 @@ from click.shell_completion import CompletionItem
 from control.client import Client, NoAnswer, NotRunning, Refused
 from control.locate import accounts_of, locate
 from control.words import HISTORIES, TEST, Param
+from core.faults import CHOICES
 
 COMPLETE_VAR = "_VIGIL_COMPLETE"
 """Set by the shell's function, with which of its parts it asks for (click's protocol)."""
@@ -101,6 +102,7 @@ _OFFERS: dict[str, Callable[[click.Context], Iterable[Offer]]] = {
     "incident": _incidents,
     "total": _totals,
     "kind": lambda _: [(kind, "") for kind in HISTORIES],
+    "fault": lambda _: [(choice.kind, choice.label) for choice in CHOICES.values()],
     "action": lambda _: [(TEST, "send a test message")],
     "moment": lambda _: [(span, "ago") for span in ("10m", "1h", "24h", "7d")],
 }

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import structlog
 
-from control.answers import Unavailable, answer
+from control.answers import answer
 from control.audit import Audit
 from control.jsonrpc import (
     INTERNAL_ERROR,
@@ -38,7 +38,7 @@ from control.lines import Lines, LineTooLong, Unfinished
 from control.reload import Reload
 from control.services import Services
 from control.tail import Follower
-from control.words import Mistake, UnknownWord
+from control.words import Mistake, Unavailable, UnknownWord
 from core.errors import DatabaseProblem
 from models.read import Reader
 

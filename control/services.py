@@ -7,14 +7,14 @@ over the asking thread's own connection to the database. So a hung actor cannot
 make the daemon mute, and no client can slow an actor.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from control.uptimes import Uptimes
 from core.clock import Clock
 from core.figures import Figures
-from core.messages import Acknowledge, Compare, Front, Operate, StopDaemon
+from core.messages import Command, Compare, Front
 from core.status import Document, Snapshot
 from models.read import Reader
 
@@ -39,12 +39,13 @@ class Services:
     closes it. `pid` is the daemon's, `boot` names this start of it, `web` says where the
     page is served, None while it is not. `front` is who was given these services.
     `figures` are for the metrics. `try_alerts` sends a test message by every channel or by
-    one; it alone takes its time, some seconds.
+    one; `disturb` has the built-in sandbox do things, one after the other, and raises
+    VigilError where it does not. These two take their time, some seconds.
     """
 
     status: Callable[[], Document]
     snapshot: Callable[[], Snapshot]
-    tell: Callable[[Operate | Acknowledge | StopDaemon], bool]
+    tell: Callable[[Command], bool]
     compare: Callable[[str, Compare], bool]
     reload: Callable[[str, Callable[[Document], object]], object]
     watched: Callable[[str], int | None]
@@ -56,6 +57,7 @@ class Services:
     pid: int
     figures: Callable[[], Figures] = lambda: Figures(now_ms=0)
     try_alerts: Callable[[int | None], Sequence[Document]] = lambda _channel: ()
+    disturb: Callable[[Sequence[Mapping[str, Any]]], object] = lambda _faults: None
     boot: str = ""
     web: Callable[[], str | None] = lambda: None
     front: Front = "control"

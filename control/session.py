@@ -119,5 +119,7 @@ def _in_words(client: Client, word: Word, answer: Any, out: TextIO) -> None:
             out.write(f"vigil {answer['version']}, pid {answer['pid']}\n")
         case "acknowledge":
             out.write(f"acknowledge {answer['id']}: on its way; `incidents` shows when it is done\n")
+        case "fault":
+            out.write(f"fault {answer['target']} {answer['kind']}: done; `status` shows what comes of it\n")
         case _:
             out.write(f"{word.name} {answer['target']}: on its way; `status` shows when it is done\n")

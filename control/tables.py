@@ -219,6 +219,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         moment("over", "resolved_at", "when its cause was gone; - is open", rank=2),
         text("what", "text", "in words", folds=24),
     ),
+    "faults": (
+        text("word", "kind", "for fault ACCOUNT WORD"),
+        text("what", "label", "in a few words", rank=5),
+        text("what happens", "text", "and what vigil does then", folds=24),
+    ),
     "audit": (
         moment("at", "at", "when it happened, by the exchange"),
         text("kind", means="fill, order, balance, position or cash"),
@@ -227,6 +232,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         text("outcome", means="new and changed are repaired; what else there is stays, and is an incident"),
         text("the ledger said", "ledger", "- had nothing", folds=24),
         text("the exchange says", "exchange", "- shows nothing", folds=24),
+    ),
+    "secrets": (
+        text("name", means="named in the settings as vault:NAME"),
+        moment("set", "set_at", "when it was; - is not there, and named all the same"),
+        Column("used by", "used_by", "the places in the settings", ", ".join, folds=24),
     ),
     "coverage": (
         _WHOSE,
@@ -251,6 +261,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 }
 
 LOOKS: dict[str, tuple[tuple[str, str], ...]] = {
+    **{look: (("Columns", look),) for look in COLUMNS.keys() - {"fill fees", "account", "actor"}},
     "status": (("Accounts", "status"),),
     "fees": (("Columns", "fees"), ("With --by fill", "fill fees")),
     "history": (
@@ -259,19 +270,5 @@ LOOKS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Of an actor", "actor"),
     ),
     "audit": (("Differences", "audit"),),
-    **{
-        word: (("Columns", word),)
-        for word in [
-            "accounts",
-            "actors",
-            "fills",
-            "orders",
-            "balances",
-            "positions",
-            "cash",
-            "incidents",
-            "coverage",
-        ]
-    },
 }
 """Which tables a word shows, each with its title in the word's help."""

@@ -15,6 +15,8 @@ Clients import this file: it imports nothing that is slow.
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from core.faults import CHOICES
+
 ROWS_PER_ANSWER = 5000
 AUDIT_WITHIN = 120.0  # seconds that an audit may take
 RELOAD_WITHIN = 40.0  # seconds that a reload may take: the sandbox may have to be started for it
@@ -34,6 +36,10 @@ class Mistake(Exception):
 
 class UnknownWord(Mistake):
     """There is no such word."""
+
+
+class Unavailable(Exception):
+    """Not to be had of this daemon: it is stopping, or of a version that lacks it."""
 
 
 class Param(NamedTuple):
@@ -113,6 +119,22 @@ AUDITED = Param(
 WINDOW = Param("since", "time", "From then on, as for other words.", default="24h", offers="moment")
 TARGET = Param(
     "target", "text", "An account, a child or a group.", positional=True, required=True, offers="target"
+)
+PLAYER = Param(
+    "target",
+    "text",
+    "An account of the built-in sandbox.",
+    positional=True,
+    required=True,
+    offers="account",
+)
+FAULT = Param(
+    "kind",
+    "text",
+    "; ".join(f"{choice.kind}: {choice.label[0].lower()}{choice.label[1:]}" for choice in CHOICES.values()),
+    positional=True,
+    required=True,
+    offers="fault",
 )
 ACTION = Param("action", "text", "What to do: test.", positional=True, required=True, offers="action")
 URL = Param("url", "count", "Only the address at this place of alerts.urls, from 0.")
@@ -254,6 +276,13 @@ _TABLE = (
         more="Fails when nobody answers and in no other case, which makes it a health check for a container.",
     ),
     Word(
+        "faults",
+        "read",
+        "What may be broken of an account at the built-in sandbox, and what happens then.",
+        rows=True,
+        example="faults",
+    ),
+    Word(
         "reconcile",
         "operate",
         "Compare an account with its exchange now.",
@@ -311,6 +340,14 @@ _TABLE = (
         (INCIDENT,),
         example="acknowledge 7",
         more="`incidents --open` has the ids, docs/operations.md a runbook for each kind.",
+    ),
+    Word(
+        "fault",
+        "operate",
+        "Break something of an account at the built-in sandbox, or mend it.",
+        (PLAYER, FAULT),
+        example="fault demo-bybit stream-down",
+        more="It is done when the answer comes. `faults` says what happens by each.",
     ),
     Word(
         "stop",

@@ -15,8 +15,9 @@ Theory of operation
   acknowledgement, of an older generation proves nothing and changes nothing.
 * A stream that is lost leads to `backoff` (waiting for the next attempt), or to
   `tripped` while the breaker is open. A poll that completes while we wait turns
-  `backoff` into `polling`: REST is the only source, and it works. `tripped`
-  stays `tripped`; there, as in every blind state, the flag `polling` says so.
+  `backoff` into `polling`: REST is the only source, and it works. One that fails
+  turns it back. `tripped` stays `tripped`; there, as in every blind state, the flag
+  `polling` says which it is.
 * A new generation may start from any running state: what the old one had
   earned is forgotten.
 * An audit that repaired facts while the stream delivered none is mute. One mute
@@ -57,8 +58,8 @@ class Account(msgspec.Struct, frozen=True):
     """One account as the supervisor sees it.
 
     `since` is wall time in ms. `stream_gen` is the living generation of the
-    stream, None while there is none. `polling` says that a poll has completed
-    since we went blind: REST is the source now, and it works. `reconnects`
+    stream, None while there is none. `polling` says that the last poll since we
+    went blind has completed: REST is the source now, and it works. `reconnects`
     counts how often the stream came up again. `warnings` are (key, text).
     """
 
@@ -108,6 +109,10 @@ class StreamLost(msgspec.Struct, frozen=True):
 
 
 class PollCompleted(msgspec.Struct, frozen=True):
+    pass
+
+
+class PollFailed(msgspec.Struct, frozen=True):
     pass
 
 
@@ -170,6 +175,7 @@ Event = (
     | StreamReconciled
     | StreamLost
     | PollCompleted
+    | PollFailed
     | AuditCompleted
     | AuditOverdue
     | Refused
@@ -226,17 +232,21 @@ _CONNECTS: Row = {
     StreamSubscribed: "reconciling",
 }
 
+
+def _polled(state: AccountState) -> Row:
+    """A state that does not say by itself whether polls get through: the flag does."""
+    return {PollCompleted: state, PollFailed: state}
+
+
 TRANSITIONS: dict[AccountState, Row] = {
-    "starting": _RUNS | _LOSES | {PollCompleted: "starting", ResyncRequested: "starting"},
-    "connecting": _RUNS | _LOSES | _CONNECTS | {PollCompleted: "connecting", ResyncRequested: "connecting"},
+    "starting": _RUNS | _LOSES | _polled("starting") | {ResyncRequested: "starting"},
+    "connecting": _RUNS | _LOSES | _CONNECTS | _polled("connecting") | {ResyncRequested: "connecting"},
     "authenticating": _RUNS
     | _LOSES
     | _CONNECTS
-    | {PollCompleted: "authenticating", ResyncRequested: "authenticating"},
-    "subscribing": _RUNS
-    | _LOSES
-    | _CONNECTS
-    | {PollCompleted: "subscribing", ResyncRequested: "subscribing"},
+    | _polled("authenticating")
+    | {ResyncRequested: "authenticating"},
+    "subscribing": _RUNS | _LOSES | _CONNECTS | _polled("subscribing") | {ResyncRequested: "subscribing"},
     "reconciling": _RUNS | _LOSES | {StreamReconciled: "live", ResyncRequested: "reconciling"},
     "live": _RUNS
     | _LOSES
@@ -252,12 +262,12 @@ TRANSITIONS: dict[AccountState, Row] = {
         (AuditCompleted, "trusted"): "live",
         (AuditCompleted, "mute"): "stale",
         StreamReconciled: "live",
-        PollCompleted: "stale",
+        **_polled("stale"),
         ResyncRequested: "stale",
     },
-    "backoff": _RUNS | _LOSES | {PollCompleted: "polling", ResyncRequested: "backoff"},
-    "polling": _RUNS | _LOSES | {PollCompleted: "polling", ResyncRequested: "polling"},
-    "tripped": _RUNS | _LOSES | {PollCompleted: "tripped", ResyncRequested: "tripped"},
+    "backoff": _RUNS | _LOSES | {PollCompleted: "polling", PollFailed: "backoff", ResyncRequested: "backoff"},
+    "polling": _RUNS | _LOSES | {PollCompleted: "polling", PollFailed: "backoff", ResyncRequested: "polling"},
+    "tripped": _RUNS | _LOSES | _polled("tripped") | {ResyncRequested: "tripped"},
     "held": {WasReset: "starting", Enabled: "starting", Paused: "paused", **_ENDS},
     "paused": {
         (Resumed, "free"): "starting",
@@ -348,8 +358,8 @@ def _remembered(account: Account, event: Event, following: AccountState) -> Acco
             changed = {"reconnects": account.reconnects + account.been_up, "been_up": True}
         case StreamLost():
             changed = {"stream_gen": None, "mute_audits": 0}
-        case PollCompleted():
-            changed = {"polling": True}
+        case PollCompleted() | PollFailed():
+            changed = {"polling": isinstance(event, PollCompleted)}
         case AuditCompleted():
             changed = {"mute_audits": _mute_audits(account, event)}
         case Refused(why=why):
@@ -414,6 +424,7 @@ _CAUSES: dict[type[Event], str] = {
     Enabled: "enabled or changed by the settings",
     StreamProgressed: "the session came one stage further",
     PollCompleted: "a poll completed",
+    PollFailed: "a poll failed",
     AuditCompleted: "an audit completed",
     AuditOverdue: "the audit is overdue",
     WasReset: "reset by a person",

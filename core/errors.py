@@ -5,6 +5,27 @@ its wire errors to them in one function, `classify`. Whatever is none of these
 is a bug, and is treated as one: counted, reported, never swallowed.
 """
 
+from typing import Literal
+
+RejectReason = Literal[
+    "would_take",
+    "funds",
+    "precision",
+    "price",
+    "size",
+    "percent_price",
+    "notional",
+    "count",
+    "trading",
+    "post_only",
+    "other",
+]
+"""Why an exchange did not want an order; the filters by the words of `core/instruments`.
+
+`would_take`: it was to be maker only and would have traded at once. `size` is also
+said where an exchange does not tell quantity and worth apart.
+"""
+
 
 class VigilError(Exception):
     """The root: an error whose remedy is known."""
@@ -66,8 +87,16 @@ class UnknownOutcome(VigilError):
     """A request may or may not have taken effect: query by client id first."""
 
 
+class DuplicateOrder(UnknownOutcome):
+    """There is an order with this client order id: an earlier request did take effect."""
+
+
 class Rejected(VigilError):
     """The exchange refused this request for a reason that the user should read."""
+
+    def __init__(self, message: str, reason: RejectReason = "other") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class NotFound(VigilError):

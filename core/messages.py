@@ -135,6 +135,14 @@ class Polled(msgspec.Struct, frozen=True, gc=False):
     account: str
 
 
+class PollFailed(msgspec.Struct, frozen=True, gc=False):
+    """A poll while blind came to nothing: REST is no source either, until one is complete again."""
+
+    child: str
+    gen: int
+    account: str
+
+
 class AccountRefused(msgspec.Struct, frozen=True, gc=False):
     """REST says that key or permission is wrong: hold the whole account (S17)."""
 
@@ -266,8 +274,20 @@ class Acknowledge(msgspec.Struct, frozen=True, gc=False):
     by: Front = "control"
 
 
+class Faulted(msgspec.Struct, frozen=True, gc=False):
+    """A person had the built-in sandbox do this of `core.faults` to an account; it is done."""
+
+    account: str
+    kind: str
+    by: Front = "control"
+
+
 class StopDaemon(msgspec.Struct, frozen=True, gc=False):
     """Ordered shutdown of everything (S33). `escalated` marks exit code 70."""
 
     cause: str
     escalated: bool = False
+
+
+Command = Operate | Acknowledge | Faulted | StopDaemon
+"""What a person may tell the supervisor."""

@@ -14,9 +14,8 @@ answer goes on as it was, with its socket and its generation.
   refused may be granted: a hold ends, failures are forgotten, and so is the way
   and key that the stream had remembered.
 * The children of a section are named in SECTIONS. What is neither there nor in
-  LIVE, a section whose children this daemon was started without, and a page that
-  is switched off, can only be had by a new process: it is said as a warning, and the old value stays in force
-  (`Changes.settings`) and in every later comparison.
+  LIVE can only be had by a new process: it is said as a warning, and the old value
+  stays in force (`Changes.settings`) and in every later comparison.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -112,13 +111,12 @@ def diff(
     new: Settings,
     renewed: Renewed | None = None,
     *,
-    children: Collection[str] = (),
     unserved: Collection[str] = (),
 ) -> Changes:
     """What has to be done so that `new` holds where `old` does.
 
-    `children` are those that the daemon has; `unserved` are sections that mean
-    nothing to it, so that nothing follows from them, now or later.
+    `unserved` are sections that mean nothing to this daemon, so that nothing follows
+    from them, now or later.
     """
     renewed = renewed or {}
     kept, sections, later = new, list[SectionChange](), list[Problem]()
@@ -129,8 +127,7 @@ def diff(
         keys = _changed(before, after) | renewed.get(section, frozenset())
         if section in unserved:
             continue
-        here = () if section == "web" and new.web.address is None else children
-        restarts = tuple(child for child in SECTIONS.get(section, ()) if child in here)
+        restarts = SECTIONS.get(section, ())
         now = {key for key in keys if restarts or (section, key) in LIVE}
         if now:
             sections.append(SectionChange(section, tuple(sorted(now)), restarts))

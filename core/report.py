@@ -148,6 +148,7 @@ def _account(account: AccountStatus, readings: Readings) -> Document:
     return {
         "account": account.account,
         "exchange": account.exchange,
+        "sandbox": account.sandbox,
         "state": account.state,
         "since": account.since,
         "transport_age_s": _age(readings.boottime, vitals.transport_at),

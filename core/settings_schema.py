@@ -44,7 +44,8 @@ SECRET_KEYS = ("api_key", "api_secret", "private_key")
 # ------------------------------------------------------------- kinds of values
 
 _ACCOUNT = re.compile(r"[a-z0-9-]{1,32}")
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+|vault:[A-Za-z0-9_.-]+")
+_KEY_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00-\x1f]+")
+_REFERENCE = re.compile(rf"{_KEY_REFERENCE.pattern}|vault:[A-Za-z0-9_.-]+")
 _SYMBOL = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -58,6 +59,7 @@ def _matching(pattern: re.Pattern[str], reason: str, *, empty: bool = False) -> 
     return check
 
 
+_KEY_REFERENCE_RULE = "must be a reference (env:NAME or file:PATH), never the secret itself"
 _REFERENCE_RULE = "must be a reference (env:NAME, file:PATH or vault:NAME), never the secret itself"
 
 
@@ -154,6 +156,11 @@ AccountName = Annotated[
 AccountNames = Annotated[tuple[AccountName, ...], Field(strict=False), Takes("list of accounts")]
 Reference = Annotated[str, AfterValidator(_matching(_REFERENCE, _REFERENCE_RULE))]
 References = Annotated[tuple[Reference, ...], Field(strict=False), Takes("list of secret references")]
+OptionalKeyReference = Annotated[
+    str,
+    AfterValidator(_matching(_KEY_REFERENCE, _KEY_REFERENCE_RULE, empty=True)),
+    Takes("secret reference, but none into the vault"),
+]
 OptionalReference = Annotated[
     str, AfterValidator(_matching(_REFERENCE, _REFERENCE_RULE, empty=True)), Takes("secret reference")
 ]
@@ -258,15 +265,18 @@ class AlertSettings(Table):
 
 
 class VaultSettings(Table):
-    """The key that seals what may not be read on disk."""
+    """The key that seals what may not be read on disk: the [vault](settings.md#the-vault), and the listen keys."""
 
-    key: OptionalReference = ""
-    """`""` is `<data_dir>/vault.key`, made at first use. Several keys, separated by commas, are a
-    rotation: the first seals, all of them open."""
+    key: OptionalKeyReference = ""
+    """`""` is `<data_dir>/vault.key`, mode 0600, made at first use. A key of Fernet's form (32 bytes in
+    base64) is taken as it is; any other text is a passphrase. Several, separated by commas, are a
+    rotation: the first seals, all of them open. It cannot lie in the vault itself."""
 
 
 class TraderSettings(Table):
-    """Selling what was bought. Validated, with a warning that this version does not do it yet."""
+    """Selling what was bought ([trading.md](trading.md)). Validated, with a warning that this version does not do
+    it yet.
+    """
 
     enabled: bool = False
     """Whether there is a trader at all."""

@@ -71,6 +71,7 @@ class AccountStatus(msgspec.Struct, frozen=True):
     reconnects: int = 0
     held_reason: str | None = None
     warnings: tuple[str, ...] = ()
+    sandbox: bool = False  # at the built-in one
 
 
 class Snapshot(msgspec.Struct, frozen=True):

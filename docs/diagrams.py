@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "diagrams.md"
 sys.path.insert(0, str(ROOT))
 
-from core import account, breaker, orders, supervision_state  # noqa: E402  (the checkout is the package)
+from core import account, breaker, halting, lots, orders, prices, supervision_state  # noqa: E402  (the checkout is the package)
 from docs.generated import deliver  # noqa: E402
 
 HEAD = "# State diagrams\n\nDrawn by `python docs/diagrams.py`; do not edit. The words behind them stand beside each table.\n"
@@ -55,6 +55,9 @@ def machines() -> list[Machine]:
         Machine("A supervised child", "core/supervision_state.py", "down", supervision_state.PHASES),
         Machine("A circuit breaker", "core/breaker.py", "closed", breaker.TABLE),
         Machine("An order", "core/orders.py", "pending", steps, labelled=False),
+        Machine("A price", "core/prices.py", "unknown", prices.TABLE),
+        Machine("A trade", "core/lots.py", "waiting", lots.TABLE),
+        Machine("The trader's switch", "core/halting.py", "running", halting.TABLE),
     ]
 
 

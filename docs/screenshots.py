@@ -10,7 +10,6 @@ account's stream is gone, one key is refused, one account is paused, and the dae
 import socket
 import sys
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -35,6 +34,9 @@ ACCOUNTS = {
     "archive": "cryptocom",
 }
 USUAL = {"audit_every": 20, "poll_every": 2}
+MISSED = 8  # fills of each account that happen while the daemon is dead
+SECONDS = 40  # that the charts have seen: they begin when the page is opened
+DRAWN = "(seconds) => import('/static/js/store.js').then((store) => store.chart.value.length >= seconds)"
 How = tuple[Literal["light", "dark"], int, int, str]
 PICTURES: dict[str, How] = {  # name: (theme, width, height, the panel it begins with)
     "page-light": ("light", 1440, 1000, ""),
@@ -78,9 +80,12 @@ def _settings(box: Sandbox, port: int) -> str:
 
 def _trouble(box: Sandbox, daemon: Daemon) -> None:
     """A gap that is closed, a stream that is gone, a key that is refused, an account that rests."""
-    time.sleep(5)
+    for name in ACCOUNTS:
+        eventually(partial(daemon.fills, account=name), within=60, what=f"fills of {name}")
     daemon.kill()
-    time.sleep(20)
+    known = {name: len(box.admin.truth(name)["fills"]) for name in ACCOUNTS}
+    for name in ACCOUNTS:
+        eventually(partial(_is_behind, box, name, known[name]), within=120, what=f"missed fills of {name}")
     daemon.start()
     for name in ACCOUNTS:
         daemon.until_live(name, within=60)
@@ -90,6 +95,11 @@ def _trouble(box: Sandbox, daemon: Daemon) -> None:
     box.admin.fault("drop", exchange="binance_us", account="us-desk")
     for name, state in (("treasury", "paused"), ("archive", "held"), ("us-desk", "polling")):
         eventually(partial(_is, daemon, name, state), within=60, what=f"{name} {state}")
+
+
+def _is_behind(box: Sandbox, name: str, known: int) -> bool:
+    """Whether so much has happened that the gap is worth a picture."""
+    return len(box.admin.truth(name)["fills"]) >= known + MISSED
 
 
 def _is(daemon: Daemon, name: str, state: str) -> bool:
@@ -108,8 +118,9 @@ def _take(browser: Browser, url: str, path: Path, how: How) -> None:
     page.locator("button.sum").first.click()
     if panel:
         page.locator(panel).evaluate("one => one.scrollIntoView()")
-        page.wait_for_timeout(40_000)  # the charts begin when the page is opened
-    page.wait_for_timeout(2_000)
+        page.wait_for_function(DRAWN, arg=SECONDS, timeout=4_000 * SECONDS)
+    page.locator("[aria-busy=true]").first.wait_for(state="detached")
+    page.wait_for_function("document.fonts.ready.then(() => true)")
     page.screenshot(path=path, timeout=120_000)
     page.close()
     print(f"{path} {path.stat().st_size // 1024} kB")

@@ -145,10 +145,13 @@ class Daemon:
             raise Refused(answer["error"])
         return answer["result"]
 
-    def word(self, *words: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
-        """One word of the command line, as a user types it."""
+    def word(
+        self, *words: str, timeout: float = 30, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """One word of the command line, as a user types it; `given` is on its standard input."""
         return subprocess.run(
             self._command(*words),
+            input=given,
             capture_output=True,
             text=True,
             timeout=timeout,

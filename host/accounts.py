@@ -25,6 +25,7 @@ from core.messages import (
     AccountRefused,
     Audited,
     Polled,
+    PollFailed,
     Reconciled,
     ResyncNeeded,
     StreamProgressed,
@@ -34,7 +35,7 @@ from core.records import Incident, Record, Severity
 from core.status import AccountState, AccountStatus, ChildStatus, GroupStatus, Vitals
 from host.plan import AccountPlan
 
-Heard = StreamProgressed | ResyncNeeded | Reconciled | Audited | Polled | AccountRefused | Warned
+Heard = StreamProgressed | ResyncNeeded | Reconciled | Audited | Polled | PollFailed | AccountRefused | Warned
 Effects = list[tuple[AccountPlan, Effect]]
 
 
@@ -113,6 +114,7 @@ class Accounts:
                 reconnects=account.reconnects,
                 held_reason=account.held_reason,
                 warnings=tuple(text for _, text in account.warnings),
+                sandbox=self._plans[account.account].sandbox,
             )
             for account in self._states.values()
         )
@@ -256,6 +258,8 @@ def _event_of(message: Heard) -> machine.Event:
             return machine.AuditCompleted(repaired, streamed)
         case Polled():
             return machine.PollCompleted()
+        case PollFailed():
+            return machine.PollFailed()
         case AccountRefused(why=why):
             return machine.Refused(why)
         case Warned(key=key, text=text):

@@ -4,9 +4,8 @@ An address is a secret as a whole, and so is each of its parts: whatever is look
 here is told to the masker in every form in which a service may repeat it.
 """
 
-import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +18,7 @@ from core.secrecy import shown, tokens
 from core.settings_schema import AlertSettings
 from host.configuration import SettingsError, load
 from host.secrets import Secrets
+from host.vault import custody
 from transport.notices import Deliver, deliver
 
 USAGE, BAD_SETTINGS = 2, 78
@@ -28,11 +28,8 @@ Address = Callable[[str], str]
 Row = dict[str, Any]
 
 
-def addresses(
-    base_dir: Path, environ: Mapping[str, str] = os.environ, learn: Callable[..., object] = lambda *_: None
-) -> Address:
+def addresses(secrets: Secrets, learn: Callable[..., object] = lambda *_: None) -> Address:
     """What makes an address of a reference; FatalError says why there is none."""
-    secrets = Secrets(base_dir, environ)
 
     def address(reference: str) -> str:
         url = secrets.resolve(reference)
@@ -93,14 +90,15 @@ def trial(
 def offline(path: Path, only: int | None, out: TextIO, complaints: TextIO) -> int:
     """A test without a daemon, told as the daemon's would be; the exit code."""
     try:
-        settings = load(path).settings.alerts
+        loaded = load(path)
     except SettingsError as error:
         complaints.writelines(f"vigil: {problem.severity}: {problem}\n" for problem in error.problems)
         return BAD_SETTINGS
+    settings = loaded.settings.alerts
     if only is not None and only >= len(settings.urls):
         complaints.write(f"vigil: alerts: there is no address {only} in alerts.urls\n")
         return USAGE
-    return tell_trial(trial(settings, addresses(path.absolute().parent), only), out)
+    return tell_trial(trial(settings, addresses(custody(loaded).secrets), only), out)
 
 
 def _late(patience: float) -> str:

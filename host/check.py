@@ -10,12 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from core.errors import FatalError
 from core.problems import Problem
 from core.settings import Settings
 from core.settings_schema import SECRET_KEYS, URL_KEYS, AccountSettings
 from host.alerts import missing
 from host.configuration import Loaded, SettingsError, endpoints, load, spoken
+from host.keyring import Keyring
 from host.secrets import Secrets, UnresolvedSecret
+from host.tenants import web_token
+from host.vault import Vault, custody
 
 GOOD, BAD_NEWS, BAD_SETTINGS = 0, 1, 78
 
@@ -31,9 +35,10 @@ def check(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[str, int
 
 def explain(loaded: Loaded, environ: Mapping[str, str] = os.environ) -> tuple[str, int]:
     """Settings that hold, in words, and the exit code."""
-    secrets = Secrets(loaded.path.parent, environ)
-    unresolved = list(_unresolved(loaded, secrets))
-    lines = [f"{loaded.path} holds.", "", *_daemon(loaded.settings), *_alerts(loaded.settings, secrets), ""]
+    keys, vault, secrets = custody(loaded, environ)
+    unresolved = [*_unresolved_key(loaded.settings, keys), *_unresolved(loaded, secrets)]
+    lines = [f"{loaded.path} holds.", "", *_daemon(loaded.settings)]
+    lines += [*_vault(vault, keys), *_alerts(loaded.settings, secrets), ""]
     for name, account in loaded.settings.accounts.items():
         lines += [*_account(name, account, secrets), ""]
     lines += [f"{name} is used" for name in loaded.overrides]
@@ -68,6 +73,11 @@ def _daemon(settings: Settings) -> Iterator[str]:
     yield f"log       {supervisor.log_level}, to {supervisor.log_file or 'standard error'}"
 
 
+def _vault(vault: Vault, keys: Keyring) -> Iterator[str]:
+    if vault.exists:
+        yield f"vault     {vault.path}, opened with {keys.source}"
+
+
 def _alerts(settings: Settings, secrets: Secrets) -> Iterator[str]:
     for reference in settings.alerts.urls:
         yield f"alerts    {reference} {'can be had' if _resolves(reference, secrets) else 'is MISSING'}"
@@ -87,8 +97,22 @@ def _account(name: str, account: AccountSettings, secrets: Secrets) -> Iterator[
             yield f"  {key:<16}{reference} {'can be had' if _resolves(reference, secrets) else 'is MISSING'}"
 
 
+def _unresolved_key(settings: Settings, keys: Keyring) -> Iterator[str]:
+    """Why the key of the vault cannot be had, where the settings name one."""
+    try:
+        if settings.vault.key:
+            keys.keys()
+    except FatalError as error:
+        yield f"vault.key: {error}"
+
+
 def _unresolved(loaded: Loaded, secrets: Secrets) -> Iterator[str]:
-    """Why an account that is to run could not sign, or nobody could be told."""
+    """Why an account that is to run could not sign, nobody could be told, or nobody let in."""
+    try:
+        if loaded.settings.web.address is not None:
+            web_token(loaded.settings, secrets)
+    except UnresolvedSecret as error:
+        yield f"web.auth_token: {error}"
     yield from map(str, missing(loaded.settings.alerts, secrets.resolve))
     for name, account in loaded.startable().items():
         yield from map(str, secrets.missing(name, account))

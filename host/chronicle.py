@@ -11,7 +11,7 @@ import structlog
 
 from core.account import Entered
 from core.clock import Clock
-from core.messages import Acknowledge, Operate
+from core.messages import Acknowledge, Faulted, Operate
 from core.records import Acknowledged, ActorEvent, ConnectionState, Record, Remember
 from core.supervision_events import Noted
 
@@ -49,6 +49,12 @@ class Chronicle:
         log.info("command_taken", action="acknowledge", target=command.incident, by=command.by)
         self._event("daemon", 0, "command_taken", f"acknowledge {command.incident}, by {command.by}")
         self._record(Acknowledged(self._clock.wall_ms(), command.incident))
+
+    def faulted(self, command: Faulted) -> None:
+        """A person had something broken at the sandbox, or mended."""
+        what = f"{command.account} {command.kind}"
+        log.info("command_taken", action="fault", target=what, by=command.by)
+        self._event("daemon", 0, "command_taken", f"fault {what}, by {command.by}")
 
     def refused(self, command: Operate, why: str) -> None:
         """A person's command names nothing that it could mean."""

@@ -26,7 +26,8 @@ FINE, BAD_NEWS, USAGE, BAD_SETTINGS = 0, 1, 2, 78
 _REFERENCE = re.compile(r"(env|file|vault):.+")
 NEVER_BARE = (
     "a secret is never given on a command line, which others can see and a shell keeps: put it into a file "
-    "of mode 0600 and name that, file:PATH, or name a variable of the daemon's environment, env:NAME"
+    "of mode 0600 and name that, file:PATH, or into the vault (secrets set NAME) and name it vault:NAME, "
+    "or name a variable of the daemon's environment, env:NAME"
 )
 
 Running = Callable[[Path], int | None]
@@ -37,7 +38,7 @@ def commands(running: Running) -> tuple[click.Command, ...]:
     name = click.Argument(["name"], shell_complete=completing(accounts))
 
     def reference(option: str, what: str) -> click.Option:
-        return click.Option([option], callback=_named, metavar="env:NAME|file:PATH", help=what)
+        return click.Option([option], callback=_named, metavar="env:NAME|file:PATH|vault:NAME", help=what)
 
     def add(name: str, exchange: str, *, sandbox: bool, symbols: str | None, **secrets: str | None) -> None:
         settings: dict[str, Any] = {"exchange": exchange}
@@ -134,36 +135,37 @@ def _edited(settings: Path, running: Running, done: str, wanted: "Callable[[Any]
     try:
         loaded = edits.edit(settings, wanted(edits))
     except SettingsError as error:
-        _complain("nothing was written: the settings would not hold")
+        complain("nothing was written: the settings would not hold")
         for problem in error.problems:
-            _complain(f"{problem.severity}: {problem}")
+            complain(f"{problem.severity}: {problem}")
         return BAD_SETTINGS
     except edits.NoAccount as error:
-        return _complain(str(error), USAGE)
+        return complain(str(error), USAGE)
     except (edits.CannotEdit, OSError) as error:
-        return _complain(f"nothing was written: {error}", BAD_NEWS)
+        return complain(f"nothing was written: {error}", BAD_NEWS)
     pid = running(settings)
     click.echo(f"{done} in {loaded.path}")
-    if pid is None:
-        click.echo("no daemon runs with it: this takes effect at the next start")
-        return FINE
-    return _applied(settings, pid)
+    return applied(settings, pid)
 
 
-def _applied(settings: Path, pid: int) -> int:
-    """Have the daemon say what it made of it."""
+def applied(settings: Path, pid: int | None) -> int:
+    """Have the daemon of this pid, if one runs, say what it made of a change; the exit code."""
     from control.client import NoAnswer, NotRunning, Refused
     from control.locate import locate
     from control.session import converse
     from control.words import WORDS
 
+    if pid is None:
+        click.echo("no daemon runs with it: this takes effect at the next start")
+        return FINE
     click.echo(f"the daemon (pid {pid}) takes it up at once:")
     try:
         return converse(locate(settings).socket, WORDS["reload"], {}, sys.stdout, as_json=False)
     except (NotRunning, NoAnswer, Refused) as error:
-        return _complain(f"it did not say what came of it: {error}; `status` does", BAD_NEWS)
+        return complain(f"it did not say what came of it: {error}; `status` does", BAD_NEWS)
 
 
-def _complain(text: str, code: int = BAD_NEWS) -> int:
+def complain(text: str, code: int = BAD_NEWS) -> int:
+    """Say on standard error what went wrong; the exit code."""
     click.echo(f"vigil: {text}", err=True)
     return code

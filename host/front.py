@@ -5,7 +5,8 @@ stamps that others leave, and a command is told, never asked.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from actors.base import Address
 from control.services import Services
@@ -14,7 +15,7 @@ from core.account import UNWATCHED
 from core.clock import Clock
 from core.errors import DatabaseProblem
 from core.figures import Figures
-from core.messages import Acknowledge, Operate, StopDaemon
+from core.messages import Command
 from core.reconcile import is_overdue
 from core.report import ProcessInfo, Readings, build
 from core.status import Document, Snapshot
@@ -45,8 +46,9 @@ def services(
     clock: Clock,
     *,
     masker: Masker,
-    supervisor: Address[Operate | Acknowledge | StopDaemon],
+    supervisor: Address[Command],
     reload: Callable[[str, Callable[[Document], object]], object],
+    disturb: Callable[[Sequence[Mapping[str, Any]]], object],
     boot: str = "",
 ) -> Services:
     """What a client of either is served from; no answer holds a secret that `masker` knows."""
@@ -69,6 +71,7 @@ def services(
         try_alerts=lambda channel: masker.clean(
             trial(house.settings.alerts, house.address, channel, clock=clock)
         ),
+        disturb=disturb,
         boot=boot,
         web=lambda: house.web.address,
     )

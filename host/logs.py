@@ -11,6 +11,7 @@ import logging
 import logging.handlers
 import os
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
@@ -23,7 +24,7 @@ from structlog.typing import ExcInfo, Processor
 from control.drawing import harmless
 from core.errors import VigilError
 from core.records import Record
-from core.secrecy import masked
+from core.secrecy import forms, masked_even_cut
 
 _SHORTEST_SECRET = 6  # shorter texts would mask ordinary words
 _LARGEST = 20_000_000  # bytes of a file until it is put aside
@@ -39,15 +40,17 @@ class Masker:
 
     def __init__(self) -> None:
         self._secrets: tuple[str, ...] = ()
+        self._learning = threading.Lock()
 
     def learn(self, *secrets: str | None) -> None:
         """From now on these texts are masked."""
-        fresh = {s for s in secrets if s and len(s) >= _SHORTEST_SECRET}
-        self._secrets = tuple(sorted({*self._secrets, *fresh}, key=len, reverse=True))
+        fresh = {form for s in secrets if s for form in forms(s) if len(form) >= _SHORTEST_SECRET}
+        with self._learning:  # of two threads that learn at once, none may forget the other's
+            self._secrets = tuple(sorted({*self._secrets, *fresh}, key=len, reverse=True))
 
     def text(self, value: str) -> str:
-        """`value` without any registered secret."""
-        return masked(value, self._secrets)
+        """`value` without any registered secret, also where it was cut before it came here."""
+        return masked_even_cut(value, self._secrets)
 
     def record(self, record: Record) -> Record:
         """The record with no registered secret in any of its texts."""
@@ -103,13 +106,14 @@ def configure(level: str, log_file: Path | None, masker: Masker) -> None:
         cache_logger_on_first_use=False,
     )
     foreign = [structlog.stdlib.add_logger_name, *shared]
-    handler.setFormatter(_MaskedFormatter(masker, foreign_pre_chain=foreign, processors=_tail(log_file)))
+    tail = _tail(log_file, masker)
+    handler.setFormatter(_MaskedFormatter(masker, foreign_pre_chain=foreign, processors=tail))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(_number(level))
-    for chatty in ("apprise", "apscheduler", "urllib3", "pykka"):
+    for chatty in ("apprise", "apscheduler", "urllib3", "pykka", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -130,13 +134,15 @@ def _handler(log_file: Path | None) -> logging.Handler:
         raise NoLog(f"log_file {log_file} cannot be written: {error.strerror}") from error
 
 
-def _tail(log_file: Path | None) -> list[Processor]:
+def _tail(log_file: Path | None, masker: Masker) -> list[Processor]:
+    """A traceback is masked as text, before JSON quotes once more what is quoted in it."""
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_file is None and sys.stderr.isatty():
         colors = not os.environ.get("NO_COLOR")
         drawn = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_write_traceback)
         return [remove, _harmless, drawn]
-    return [remove, structlog.processors.format_exc_info, _in_order, structlog.processors.JSONRenderer()]
+    written = structlog.processors.JSONRenderer()
+    return [remove, structlog.processors.format_exc_info, masker, _in_order, written]
 
 
 def _in_order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -154,7 +160,7 @@ def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def _write_traceback(out: TextIO, exc_info: ExcInfo) -> None:
-    """Without the values of local variables, which the library would show: a secret may be among them."""
+    """The usual one shows what each variable held, cut to fit: no mask would find a secret in that."""
     out.write("\n" + _line_by_line("".join(traceback.format_exception(*exc_info))))
 
 

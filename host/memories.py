@@ -16,7 +16,7 @@ from actors.memory import Held, StreamMemory
 from core.clock import Clock
 from core.errors import FatalError
 from core.records import Record, Remember
-from host.vault import Vault
+from host.keyring import Keyring
 
 log = structlog.get_logger()
 
@@ -33,13 +33,13 @@ class Memories:
     def __init__(
         self,
         clock: Clock,
-        vault: Vault,
+        keys: Keyring,
         record: Callable[[Record], object],
         learn: Callable[[str], object],
         remembered: Mapping[str, str],
     ) -> None:
         self._clock = clock
-        self._vault = vault
+        self._keyring = keys
         self._record = record
         self._learn = learn
         self._kept: dict[str, str | None] = dict(remembered)
@@ -86,7 +86,7 @@ class Memories:
 
     def _sealed(self, account: str, held: Held) -> str | None:
         try:
-            return self._vault.seal(f"{self._clock.wall_ms()} {held.key}")
+            return self._keyring.seal(f"{self._clock.wall_ms()} {held.key}")
         except FatalError as error:
             log.warning("listen_key_not_kept", account=account, error=str(error))
             return None
@@ -96,7 +96,7 @@ class Memories:
         if (sealed := self._kept.get(KEY + account)) is None:
             return None
         try:
-            stamp, _, key = (self._vault.unseal(sealed) or "").partition(" ")
+            stamp, _, key = (self._keyring.unseal(sealed) or "").partition(" ")
         except FatalError as error:
             log.warning("listen_key_not_opened", account=account, error=str(error))
             return None

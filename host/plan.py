@@ -35,7 +35,8 @@ class AccountPlan:
 
     `stream` is the group whose first child holds the connection; `poller` is a
     child id. A disabled account has no groups: it is only shown. `blind_after` is
-    how many seconds it may be not live until that is an incident.
+    how many seconds it may be not live until that is an incident, `sandbox` says that
+    its exchange is the built-in one.
     """
 
     account: str
@@ -45,6 +46,7 @@ class AccountPlan:
     audit_every: float
     enabled: bool = True
     blind_after: float = 30.0
+    sandbox: bool = False
 
 
 @dataclass(frozen=True)

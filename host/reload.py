@@ -31,7 +31,6 @@ from core.records import Incident, Record
 from core.reload import AccountChange, Changes, diff, document
 from core.status import Vitals
 from host.configuration import NOT_YET, Loaded, SettingsError, load
-from host.front import Board
 from host.in_force import InForce
 from host.logs import set_level
 from host.plan import AccountAdded, AccountChanged, AccountRemoved, ChildOutdated
@@ -44,6 +43,9 @@ log = structlog.get_logger()
 INCIDENT: Final = "settings_invalid"
 SECOND_LOOK = 1.0
 """Seconds that a save which does not hold is left to be mended, before anybody is told."""
+
+ENDS = frozenset({"removed", "replaced", "disabled"})
+"""Changes after which nobody works for the account that there was."""
 
 Answer = dict[str, Any]
 Reply = Callable[[Answer], object]
@@ -76,16 +78,15 @@ class Reloader:
         self._record = record
         self._wishes: SimpleQueue[Wish | None] = SimpleQueue()
         self._house: House | None = None
-        self._board = Board()
         self._supervisor: Address[Any] | None = None
         self._thread = threading.Thread(target=self._run, name="settings-reload", daemon=True)
         self._over = threading.Event()
 
     # ------------------------------------------------------------------- from any thread
 
-    def start(self, house: House, board: Board, supervisor: Address[Any]) -> None:
+    def start(self, house: House, supervisor: Address[Any]) -> None:
         """Begin; what was wished for before is served now."""
-        self._house, self._board, self._supervisor = house, board, supervisor
+        self._house, self._supervisor = house, supervisor
         self._record(_incident(self._clock, None))  # an earlier daemon's, for ours has begun with what holds
         self._thread.start()
 
@@ -152,7 +153,6 @@ class Reloader:
             self._in_force.loaded.settings,
             loaded.settings,
             renewed(self._marks, read.marks),
-            children=[child.id for child in self._board.snapshot.children],
             unserved=NOT_YET,
         )
         tenants = read.tenants | self._tenants.guests(loaded)
@@ -214,14 +214,13 @@ class Reloader:
         name = change.account
         if change.change in ("removed", "replaced"):
             self._tell(AccountRemoved(name))
-            self._forget(house, name, keep_proofs=change.change == "removed")
-        if change.change == "removed":
+        if change.change in ENDS:
+            self._forget(house, name, change)
             self._close_incidents(house.settings.database.url, name)
+        if change.change == "removed":
             return
         if change.is_retried and house.memories is not None:
             house.memories.forget(name)
-        if change.change == "disabled":
-            self._forget(house, name, keep_proofs=True, keep_memory=True)
         plan = account_plan(name, house.settings.accounts[name], enabled=tenant is not None)
         groups = () if tenant is None else account_groups(house, tenant)
         if change.change in ("added", "replaced"):
@@ -229,11 +228,12 @@ class Reloader:
         else:
             self._tell(AccountChanged(plan, groups, change.restarts, change.is_retried))
 
-    def _forget(self, house: House, name: str, *, keep_proofs: bool, keep_memory: bool = False) -> None:
+    def _forget(self, house: House, name: str, change: AccountChange) -> None:
         """What was seen of it is over. What was proven stays so, as over a restart of the daemon."""
         old = house.vitals.get(name)
-        house.vitals[name] = Vitals(dict(old.proven) if old is not None and keep_proofs else None)
-        if house.memories is not None and not keep_memory:
+        is_same = change.change != "replaced"
+        house.vitals[name] = Vitals(dict(old.proven) if old is not None and is_same else None)
+        if house.memories is not None and change.change != "disabled":
             house.memories.forget(name)
 
     def _close_incidents(self, url: str, name: str) -> None:

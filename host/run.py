@@ -36,17 +36,17 @@ from host.clocks import StepDetector
 from host.configuration import Loaded, SettingsError, load
 from host.front import VERSION, Board, services
 from host.in_force import InForce
+from host.keyring import Keyring
 from host.lock import DataLock
 from host.logs import Masker, configure
 from host.memories import Memories
 from host.plan import GroupPlan, Pulse, Wiring
 from host.reload import Reloader
-from host.secrets import Secrets
 from host.signals import Signals
 from host.tenants import Marks, Tenants, web_token
 from host.ticker import Ticker
 from host.tree import House, Tenant, account_groups, account_plan, core_group
-from host.vault import Vault
+from host.vault import Custody, custody
 from host.watch import Watcher
 from host.watchdog import Watchdog, systemd_notifier, write_stacks_and_exit
 from models.database import prepare
@@ -65,15 +65,17 @@ def run(supervisor: type[pykka.ThreadingActor], path: Path) -> int:
     masker = Masker()
     try:
         loaded = load(path)
-        tenants = Tenants(masker)
+        kept = custody(loaded, learn=masker.learn)
+        _try_key(loaded.settings.vault.key, kept.keys)
+        tenants = Tenants(masker, kept.secrets)
         read = tenants.real(loaded)
-        vault_keys = _vault_keys(loaded, masker)
     except SettingsError as error:
         for problem in error.problems:
             _say(f"{problem.severity}: {problem}")
         return BAD_SETTINGS
     interpreter.tune()
-    daemon = Daemon(loaded, masker, tenants, read.marks, vault_keys)
+    os.umask(0o077)  # ledger, log and spill are for our user alone, also in a folder that is not
+    daemon = Daemon(loaded, masker, kept, tenants, read.marks)
     # before anything slow, for a stop that comes during the start is an ordered one as well; and to
     # the very end, for one that comes then must not cut off what is being written
     with Signals() as signals:
@@ -91,13 +93,11 @@ def run(supervisor: type[pykka.ThreadingActor], path: Path) -> int:
 class Daemon:
     """Everything that is there before the first actor and after the last."""
 
-    def __init__(
-        self, loaded: Loaded, masker: Masker, tenants: Tenants, marks: Marks, vault_keys: str = ""
-    ) -> None:
+    def __init__(self, loaded: Loaded, masker: Masker, kept: Custody, tenants: Tenants, marks: Marks) -> None:
         self._loaded = loaded
         self._masker = masker
+        self._kept = kept
         self._tenants = tenants
-        self._vault_keys = vault_keys
         self._clock = SystemClock()
         self._in_force = InForce(loaded)
         self._reloader = Reloader(self._in_force, tenants, marks, self._clock, self._record)
@@ -141,7 +141,6 @@ class Daemon:
         settings, ledger = self._loaded.settings, LedgerVitals()
         inlet = self._inlet = Inlet(settings.supervisor.data_dir / "spill", self._clock, ledger)
         ticker = self._ticker = Ticker()
-        vault = Vault(settings.supervisor.data_dir / "vault.key", self._vault_keys)
         left = _left(settings.database.url)
         self._end_orphaned(left.incidents)
         return House(
@@ -152,11 +151,13 @@ class Daemon:
             ledger=ledger,
             ticker=ticker,
             origins=Origins(self._clock),
-            memories=Memories(self._clock, vault, self._record, self._masker.learn, left.remembered),
+            memories=Memories(
+                self._clock, self._kept.keys, self._record, self._masker.learn, left.remembered
+            ),
             vitals={account: Vitals(ends) for account, ends in left.proven.items()},
             told=Notebook(left.remembered.get(MEMORY)),
-            address=addresses(self._loaded.path.parent, learn=self._masker.learn),
-            web_token=lambda: web_token(self._in_force.loaded, self._masker),
+            address=addresses(self._kept.secrets, learn=self._masker.learn),
+            web_token=lambda: web_token(self._in_force.loaded.settings, self._kept.secrets),
             states_before=left.newest_state,
         )
 
@@ -185,6 +186,7 @@ class Daemon:
             masker=self._masker,
             supervisor=house.directory.address("supervisor"),
             reload=self._reloader.wish,
+            disturb=self._tenants.disturb,
             boot=boot,
         )
         groups: list[GroupPlan] = [core_group(house, front)]
@@ -220,7 +222,7 @@ class Daemon:
         board, pulse = Board(), Pulse()
         supervisor.start(self._wiring(house, board, tenants, pulse, signals))
         address = house.directory.address("supervisor")
-        self._reloader.start(house, board, address)
+        self._reloader.start(house, address)
         self._watcher.start()
         notify = systemd_notifier(os.environ.get("NOTIFY_SOCKET"))
         watchdog = Watchdog(self._clock, lambda n: _ping(address, n), notify, write_stacks_and_exit)
@@ -283,17 +285,13 @@ def _left(url: str) -> _Left:
         reader.close()
 
 
-def _vault_keys(loaded: Loaded, masker: Masker) -> str:
-    """The keys of the vault, where the settings name some; SettingsError where they cannot be had."""
-    reference = loaded.settings.vault.key
-    if not reference:
-        return ""
+def _try_key(reference: str, keys: Keyring) -> None:
+    """Have the key that the settings name, if they do; SettingsError where it cannot be had."""
     try:
-        keys = Secrets(loaded.path.parent, os.environ, masker.learn).resolve(reference)
+        if reference:
+            keys.keys()
     except FatalError as error:
         raise SettingsError((Problem("vault.key", str(error)),)) from error
-    masker.learn(*keys.split(","))
-    return keys
 
 
 def _ping(supervisor: Address[Any], number: int) -> None:

@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import random
+import re
 import secrets
 import socket
 import subprocess
@@ -39,6 +40,8 @@ READY_TIMEOUT = 20.0
 TOLD_TIMEOUT = 10.0
 HOPELESS = 3  # deaths in a row at the start, after which nobody waits any longer
 LOG = "sandbox.log"
+ITS_ENVIRONMENT = re.compile(r"PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|VIRTUAL_ENV|PYTHON\w*|COV\w*")
+"""What an interpreter needs to run. The rest may be secrets of real accounts, which are none of its business."""
 
 
 class SandboxFailed(VigilError):
@@ -86,20 +89,23 @@ class SandboxProcess:
             return
         keys = _issue_keys(self._world / "accounts.json", accounts)
         self._exchanges |= set(accounts.values())
-        try:
-            self._read_again()
-        except (OSError, http.client.HTTPException) as error:
-            raise SandboxFailed(f"the sandbox does not take in {', '.join(accounts)}: {error}") from error
+        self._order("/reload", {}, f"take in {', '.join(accounts)}")
         self._keys = keys
 
-    def _read_again(self) -> None:
+    def fault(self, fault: Mapping[str, Any]) -> None:
+        """Have something go wrong, or mended, as docs/sandbox.md has it. Raises SandboxFailed where it is not done."""
+        self._order("/fault", fault, f"do {fault['kind']}")
+
+    def _order(self, path: str, body: Mapping[str, Any], what: str) -> None:
         """One that is being started answers as soon as it serves: its listeners are open all the time."""
         connection = http.client.HTTPConnection(self.admin, timeout=TOLD_TIMEOUT)
         try:
-            connection.request("POST", "/reload", body=b"{}")
+            connection.request("POST", path, body=json.dumps(body).encode())
             answer = connection.getresponse()
             if answer.status != http.client.OK:
-                raise http.client.HTTPException(f"it says {answer.status}")
+                raise SandboxFailed(f"the sandbox does not {what}: it says {answer.status}")
+        except (OSError, http.client.HTTPException) as error:
+            raise SandboxFailed(f"the sandbox does not {what}: {error}") from error
         finally:
             connection.close()
 
@@ -181,6 +187,7 @@ class SandboxProcess:
                 stderr=words,
                 pass_fds=[sock.fileno() for sock in self._sockets.values()],
                 start_new_session=True,
+                env={name: text for name, text in os.environ.items() if ITS_ENVIRONMENT.fullmatch(name)},
             )
         log.info("sandbox_started", pid=self._process.pid, admin=self.admin)
         return self._process

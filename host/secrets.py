@@ -6,9 +6,7 @@ to `learn` (the log's masker); it keeps nothing and no message here holds a
 value, only the reference and what to do.
 """
 
-import os
 import re
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from core.errors import FatalError
 from core.problems import Problem
 from core.settings_schema import BINANCE_FAMILY, SECRET_KEYS, AccountSettings
 from exchanges.base import Credentials
+from host import private
 
 _LARGEST = 65_536
 _PEM = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")
@@ -27,14 +26,22 @@ class UnresolvedSecret(FatalError):
 
 
 class Secrets:
-    """Resolves references against one environment and the folder of one settings file."""
+    """Resolves references against one environment, the folder of one settings file, and one vault.
+
+    `vault` says what lies there under a name, or raises FatalError.
+    """
 
     def __init__(
-        self, base_dir: Path, environ: Mapping[str, str], learn: Callable[[str], None] | None = None
+        self,
+        base_dir: Path,
+        environ: Mapping[str, str],
+        learn: Callable[[str], object] | None = None,
+        vault: Callable[[str], str] | None = None,
     ) -> None:
         self._base_dir = base_dir
         self._environ = environ
         self._learn = learn
+        self._vault = vault
 
     def resolve(self, reference: str) -> str:
         """The secret behind `env:NAME`, `file:PATH` or `vault:NAME`; UnresolvedSecret where there is none."""
@@ -45,9 +52,7 @@ class Secrets:
             case "file":
                 secret = self._from_file(self._base_dir / name)
             case "vault":
-                raise UnresolvedSecret(
-                    f"{reference}: this version has no vault yet: use env:NAME or file:PATH"
-                )
+                secret = self._from_vault(name)
             case _:
                 raise UnresolvedSecret("a secret is named by a reference: env:NAME, file:PATH or vault:NAME")
         if self._learn is not None:
@@ -84,30 +89,24 @@ class Secrets:
 
     def _from_file(self, path: Path) -> str:
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            return _text(path, private.read(path, _LARGEST))
+        except private.NotPrivate as error:
+            raise UnresolvedSecret(f"file:{path}: {error}") from error
         except OSError as error:
             raise UnresolvedSecret(f"file:{path}: {error.strerror}") from error
+
+    def _from_vault(self, name: str) -> str:
+        if self._vault is None:
+            raise UnresolvedSecret(
+                f"vault:{name}: the key of the vault cannot lie in it: use file:PATH or env:NAME"
+            )
         try:
-            _refuse_open_doors(path, os.fstat(fd))
-            return _text(path, os.read(fd, _LARGEST + 1))
-        finally:
-            os.close(fd)
-
-
-def _refuse_open_doors(path: Path, facts: os.stat_result) -> None:
-    """Only a plain file of ours that nobody else can open."""
-    if not stat.S_ISREG(facts.st_mode):
-        raise UnresolvedSecret(f"file:{path}: is not a plain file")
-    if facts.st_uid != os.geteuid():
-        raise UnresolvedSecret(f"file:{path}: belongs to another user: chown {os.geteuid()} '{path}'")
-    if facts.st_mode & 0o077:
-        mode = stat.S_IMODE(facts.st_mode)
-        raise UnresolvedSecret(f"file:{path}: mode {mode:04o} lets others in: chmod 600 '{path}'")
+            return self._vault(name)
+        except FatalError as error:
+            raise UnresolvedSecret(f"vault:{name}: {error}") from error
 
 
 def _text(path: Path, raw: bytes) -> str:
-    if len(raw) > _LARGEST:
-        raise UnresolvedSecret(f"file:{path}: is too large to be a secret")
     try:
         secret = raw.decode("utf-8").strip()
     except UnicodeDecodeError:

@@ -11,11 +11,10 @@ Of each secret a mark is kept, to see at the next look whether it is another one
 import hashlib
 import hmac
 import os
-import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.errors import FatalError
 from core.problems import Problem
@@ -25,9 +24,10 @@ from core.settings_schema import SECRET_KEYS
 from host.alerts import addresses, missing
 from host.configuration import Loaded, SettingsError, endpoints
 from host.logs import Masker
-from host.sandbox import SandboxProcess
+from host.sandbox import SandboxFailed, SandboxProcess
 from host.secrets import Secrets
 from host.tree import Tenant
+from host.vault import place
 
 Marks = Mapping[tuple[str, str], str]
 """By account or section, and key: what a secret comes to that nobody can read back."""
@@ -41,36 +41,35 @@ class Read(NamedTuple):
 
 
 class Tenants:
-    """Owns the sandbox, if an account ever asked for one. One thread at a time."""
+    """Owns the sandbox, if an account ever asked for one. One thread at a time, but for `disturb`."""
 
-    def __init__(self, masker: Masker, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, masker: Masker, secrets: Secrets) -> None:
         self._masker = masker
-        self._environ = environ
+        self._secrets = secrets
         self._sandbox: SandboxProcess | None = None
-        self._salt = secrets.token_bytes(32)
+        self._salt = os.urandom(32)
 
     def real(self, loaded: Loaded) -> Read:
         """The accounts at real exchanges; SettingsError names each secret that cannot be had."""
-        vault = self._secrets(loaded)
         accounts = {name: account for name, account in loaded.startable().items() if not account.sandbox}
         problems = [
-            problem for name, account in accounts.items() for problem in _unusable(vault, name, account)
+            problem
+            for name, account in accounts.items()
+            for problem in _unusable(self._secrets, name, account)
         ]
         if loaded.settings.web.address is not None:
             try:
-                web_token(loaded, self._masker, self._environ)
+                web_token(loaded.settings, self._secrets)
             except FatalError as error:
                 problems.append(Problem("web.auth_token", str(error)))
-        problems += missing(
-            loaded.settings.alerts, addresses(loaded.path.parent, self._environ, learn=self._masker.learn)
-        )
+        problems += missing(loaded.settings.alerts, addresses(self._secrets, learn=self._masker.learn))
         if problems:
             raise SettingsError(tuple(problems))
         tenants = {
-            name: Tenant(name, account, partial(vault.credentials, account), endpoints(account))
+            name: Tenant(name, account, partial(self._secrets.credentials, account), endpoints(account))
             for name, account in accounts.items()
         }
-        return Read(tenants, dict(self._marks(loaded, vault)))
+        return Read(tenants, dict(self._marks(loaded.settings)))
 
     def guests(self, loaded: Loaded) -> dict[str, Tenant]:
         """The accounts at the sandbox, which serves them from now on. Raises SandboxFailed."""
@@ -87,6 +86,13 @@ class Tenants:
             )
         return tenants
 
+    def disturb(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Have the sandbox do these, in any thread. Raises SandboxFailed."""
+        if self._sandbox is None:
+            raise SandboxFailed("the sandbox does not run: no account that is enabled asked for it")
+        for fault in faults:
+            self._sandbox.fault(fault)
+
     def stop(self) -> None:
         """End the sandbox."""
         if self._sandbox is not None:
@@ -101,17 +107,14 @@ class Tenants:
         self._sandbox = box
         return box
 
-    def _secrets(self, loaded: Loaded) -> Secrets:
-        return Secrets(loaded.path.parent, self._environ, self._masker.learn)
-
-    def _marks(self, loaded: Loaded, vault: Secrets) -> Iterator[tuple[tuple[str, str], str]]:
-        for name, key, reference in references(loaded.settings):
+    def _marks(self, settings: Settings) -> Iterator[tuple[tuple[str, str], str]]:
+        for name, key, reference in references(settings):
             try:
-                secret = vault.resolve(reference)
+                secret = self._secrets.resolve(reference)
             except FatalError:  # of an account that is not to run, or for those to judge who need it
                 secret = ""
             yield (name, key), hmac.digest(self._salt, secret.encode(), hashlib.sha256).hex()
-        for name, key, path in certificates(loaded.settings):
+        for name, key, path in certificates(settings):
             try:
                 stamp = path.stat()
             except OSError:
@@ -151,20 +154,22 @@ def files(loaded: Loaded) -> Iterator[Path]:
         kind, _, name = reference.partition(":")
         if kind == "file":
             yield loaded.path.parent / name
+        elif kind == "vault":
+            yield place(loaded.settings)
     yield from (path for _, _, path in certificates(loaded.settings))
 
 
-def web_token(loaded: Loaded, masker: Masker, environ: Mapping[str, str] = os.environ) -> str:
+def web_token(settings: Settings, secrets: Secrets) -> str:
     """What callers of the page must know, "" where nobody is asked; FatalError where it cannot be had."""
-    reference = loaded.settings.web.auth_token
-    return Secrets(loaded.path.parent, environ, masker.learn).resolve(reference) if reference else ""
+    reference = settings.web.auth_token
+    return secrets.resolve(reference) if reference else ""
 
 
-def _unusable(vault: Secrets, name: str, account: AccountSettings) -> list[Problem]:
-    if missing := vault.missing(name, account):
+def _unusable(secrets: Secrets, name: str, account: AccountSettings) -> list[Problem]:
+    if missing := secrets.missing(name, account):
         return missing
     try:
-        vault.credentials(account)
+        secrets.credentials(account)
     except FatalError as error:  # it is there, and is no key
         return [Problem(f"accounts.{name}", str(error))]
     return []

@@ -87,7 +87,9 @@ def core_group(house: House, services: Services) -> GroupPlan:
             keep_days=lambda: house.settings.database.keep_days,
         ),
         "core/control": lambda context: ControlActor.start(context, path=path, services=services),
-        **_page(house, services),
+        "core/web": lambda context: WebActor.start(
+            context, where=_where(house.settings), token=house.web_token, services=services, vitals=house.web
+        ),
         "core/notifier": lambda context: NotifierActor.start(
             context,
             settings=house.settings.alerts,
@@ -108,21 +110,11 @@ def core_group(house: House, services: Services) -> GroupPlan:
     return GroupPlan(spec, factories)
 
 
-def _page(house: House, services: Services) -> dict[str, Factory]:
-    """The page's server, where it is switched on."""
-    if house.settings.web.address is None:
-        return {}
-    return {
-        "core/web": lambda context: WebActor.start(
-            context, where=_where(house.settings), token=house.web_token, services=services, vitals=house.web
-        )
-    }
-
-
-def _where(settings: Settings) -> Where:
-    """A page that runs is not switched off by a reload: that waits for the next start."""
+def _where(settings: Settings) -> Where | None:
+    """Where the page is served, None where it is switched off."""
     web = settings.web
-    assert web.address is not None, "whoever asks has a page"
+    if web.address is None:
+        return None
     return Where(*web.address, is_loopback=web.is_loopback, tls_cert=web.tls_cert, tls_key=web.tls_key)
 
 
@@ -147,6 +139,7 @@ def account_plan(name: str, settings: AccountSettings, *, enabled: bool) -> Acco
         audit_every=settings.audit_every,
         enabled=enabled,
         blind_after=settings.blind_after,
+        sandbox=settings.sandbox,
     )
 
 

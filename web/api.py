@@ -8,21 +8,22 @@ header that no foreign page can add without our leave.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from control.answers import Unavailable, answer
+from control.answers import answer
 from control.audit import Audit
 from control.reload import Reload
 from control.services import Services
-from control.words import WORDS, Mistake, UnknownWord, Word, find
+from control.words import Mistake, Unavailable, UnknownWord, Word, find
 from core.clock import Clock
 from core.errors import DatabaseProblem
-from models.read import Reader
 from web.body import read_body
 from web.desk import Desk
 from web.door import Refusal
@@ -31,7 +32,8 @@ from web.keys import Limiter
 ACTION = "x-vigil-action"
 _MOST_BODY = 16_384
 _ACTIONS_A_MINUTE = 60
-_AUDITS = 4
+_MOST_SLOW = 4
+_SLOW = frozenset({"alerts", "fault"})  # they ask somebody else; so do audit and reload, by what they answer
 _BY_EVENTS = frozenset({"tail"})
 
 Method = Literal["GET", "POST"]
@@ -44,12 +46,12 @@ class Api:
         self._services = replace(services, front="web")
         self._desk = desk
         self._actions = Limiter(clock, _ACTIONS_A_MINUTE, _ACTIONS_A_MINUTE)
-        self._audits = 0
+        self._slow = 0
 
     async def get(self, request: Request) -> Response:
         """A read. Raises Refusal, and what `answer` raises."""
         word = self._word(request, "read")
-        return told(await self._answer(word, _from_query(word, request)))
+        return told(await self._answer(request, word, _from_query(word, request)))
 
     async def post(self, request: Request) -> Response:
         """An operation."""
@@ -59,7 +61,7 @@ class Api:
         if wait := self._actions.wait(word.name):
             raise Refusal(429, f"too many commands: wait {wait} s", retry_after=wait)
         self._actions.count(word.name)
-        return told(await self._answer(word, given))
+        return told(await self._answer(request, word, given))
 
     def _word(self, request: Request, kind: Literal["read", "operate"]) -> Word:
         word = find(request.path_params["word"])
@@ -69,26 +71,35 @@ class Api:
             raise Refusal(405, f"{word.name} is asked for by {'GET' if word.kind == 'read' else 'POST'}")
         return word
 
-    async def _answer(self, word: Word, given: dict[str, Any]) -> Any:
-        def ask(reader: Reader) -> Any:
-            return answer(self._services, lambda: reader, word.name, given)
+    async def _answer(self, request: Request, word: Word, given: dict[str, Any]) -> Any:
+        if word.name in _SLOW:
+            ask = partial(answer, self._services, self._services.reader, word.name, given)
+            return await self._wait(request, lambda _is_heard: ask())
+        result = await self._desk.read(
+            lambda reader: answer(self._services, lambda: reader, word.name, given)
+        )
+        return await self._wait(request, result.wait) if isinstance(result, Audit | Reload) else result
 
-        result = await self._desk.read(ask)
-        return await self._wait(result) if isinstance(result, Audit | Reload) else result
-
-    async def _wait(self, work: Audit | Reload) -> Any:
-        """An audit takes minutes, a reload seconds: they wait apart, and only so many of them do."""
-        if self._audits >= _AUDITS:
-            raise Refusal(429, f"{_AUDITS} audits are under way: wait for one of them", retry_after=10)
-        self._audits += 1
+    async def _wait(self, request: Request, work: Callable[[Callable[[], bool]], Any]) -> Any:
+        """An audit takes minutes, others seconds: they wait apart, so many of them, while somebody hears them."""
+        if self._slow >= _MOST_SLOW:
+            raise Refusal(429, f"{_MOST_SLOW} slow questions are under way: wait for one", retry_after=10)
+        self._slow += 1
         gone = asyncio.Event()
+        listening = asyncio.create_task(_until_gone(request, gone))
         try:
-            return await self._desk.wait(
-                lambda: work.wait(lambda: not (gone.is_set() or self._desk.is_closed))
-            )
+            return await self._desk.wait(lambda: work(lambda: not (gone.is_set() or self._desk.is_closed)))
         finally:
             gone.set()
-            self._audits -= 1
+            listening.cancel()
+            self._slow -= 1
+
+
+async def _until_gone(request: Request, gone: asyncio.Event) -> None:
+    """The body has been read: what comes is that the one who asked has hung up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
 
 
 def told(document: Any, status: int = 200) -> Response:
@@ -156,8 +167,3 @@ async def _from_body(request: Request) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Refusal(400, "a command is a JSON object")
     return given
-
-
-def words() -> tuple[str, ...]:
-    """What is served."""
-    return tuple(name for name in WORDS if name not in _BY_EVENTS)

@@ -96,7 +96,7 @@ class Guarded:
             log.error("web_answer_failed", path=scope["path"], error=type(bug).__name__, exc_info=bug)
 
     def _refusal(self, request: Request) -> Response | None:
-        path = request.url.path
+        path = request.scope["path"]  # what is routed by, whatever the request calls us
         try:
             self._door.check(request.method, request.headers, is_page=path in PAGES)
             if path in OPEN or path.startswith("/static/"):
@@ -158,7 +158,7 @@ async def _refuse(_request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: an unknown path, a method that is not served."""
     assert isinstance(error, HTTPException)
-    text = {404: f"there is nothing at {request.url.path[:100]!r}", 405: "not by this method"}
+    text = {404: f"there is nothing at {request.scope['path'][:100]!r}", 405: "not by this method"}
     response = refused(Refusal(error.status_code, text.get(error.status_code, error.detail)))
     response.headers.update(error.headers or {})
     return response

@@ -73,7 +73,8 @@ class Tail:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web-tail", daemon=True)
         self._at = 0
-        self._greeted = 0
+        self._greeted = 0  # how many had joined when the status was last told
+        self._briefed = 0  # and the incidents
         self._status: Document | None = None
         self._pulse = Pulse()
         self._incidents: dict[int, Row] = {}
@@ -112,7 +113,6 @@ class Tail:
                     self._tell(self._states(began))
                     self._read(reader, newest)
                 else:
-                    self._incidents = {}
                     self._tell(News(facts=self._passed(newest)))
                 self._ended.wait(max(0.0, began + ROUND - clock.monotonic()))
         finally:
@@ -165,9 +165,11 @@ class Tail:
         return News(states=states)
 
     def _changed(self, reader: Reader) -> bytes:
-        """The incidents that are not as they were a second ago: at the first look, all of them."""
+        """The incidents that are not as they were a second ago: all of them where somebody has joined since."""
         rows = {row["id"]: row for row in reader.incidents(limit=_INCIDENTS)}
-        known, self._incidents = self._incidents, rows
+        joined = self._joined()
+        known = self._incidents if joined == self._briefed else {}
+        self._briefed, self._incidents = joined, rows
         changed = [row for id_, row in rows.items() if known.get(id_) != row]
         return event("incidents", changed) if changed else b""
 

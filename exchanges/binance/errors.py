@@ -13,7 +13,9 @@ reported them). In words:
   (5xx, -1006, -1007, and the "busy" codes) the outcome is unknown. A read that
   fails in the same way is merely tried again.
 * The order codes are a rejection on a write and our own bug on a read.
-* -2010 is an ordinary rejection, but for two texts about the account itself.
+* -2010 is an ordinary rejection, but for two texts about the account itself, and
+  one that tells of an open order under the same client id. Why the order was not
+  wanted stands in the text only, of the filters and of the engine alike: REASONS.
 * -2011 for an order that is gone is an answer (NotFound), as is -2013. An order
   that is archived (-2026) did exist: it ended without a fill, long ago.
 * A method that is not known here is told by words; no code is documented for it.
@@ -27,6 +29,7 @@ import msgspec
 from core.errors import (
     BadRequest,
     ClockError,
+    DuplicateOrder,
     FatalError,
     KeyGone,
     LinkError,
@@ -34,6 +37,7 @@ from core.errors import (
     ProtocolChanged,
     RateLimited,
     Rejected,
+    RejectReason,
     UnknownOutcome,
     VigilError,
 )
@@ -67,6 +71,27 @@ _ORDER = frozenset(
 )
 _ACCOUNT_REFUSED = ("may not place or cancel orders", "disabled on this account")
 _GONE = "unknown order"
+_DUPLICATE = "duplicate order"
+REASONS: tuple[tuple[str, RejectReason], ...] = (
+    ("immediately match and take", "would_take"),
+    ("insufficient balance", "funds"),
+    ("too much precision", "precision"),
+    ("percent_price", "percent_price"),
+    ("price_filter", "price"),
+    ("invalid price", "price"),
+    ("max_num", "count"),
+    ("notional", "notional"),
+    ("price * qty", "notional"),
+    ("lot_size", "size"),
+    ("max_position", "size"),
+    ("max_asset", "size"),
+    ("invalid quantity", "size"),
+    ("market is closed", "trading"),
+    ("not permitted for this account", "trading"),
+    ("restricted for this account", "trading"),
+    ("invalid symbol", "trading"),
+)
+"""What a refused order was refused for, by a part of the text; the first that fits."""
 _UNKNOWN_METHOD = re.compile(
     r"(unknown|invalid|unsupported) method|method .*(not found|not supported|unknown)", re.IGNORECASE
 )
@@ -116,11 +141,18 @@ def _by_code(refusal: Refusal, code: int) -> VigilError | None:
         return NotFound(text) if _GONE in refusal.text.lower() else Rejected(text)
     if code == -2010 and any(words in refusal.text for words in _ACCOUNT_REFUSED):
         return FatalError(f"the account may not trade ({text})")
+    if code == -2010 and refusal.writes and _DUPLICATE in refusal.text.lower():
+        return DuplicateOrder(text)
     if code == -1121 and not refusal.writes:
         return UnknownSymbol(text)
     if code in _ORDER and refusal.writes:
-        return Rejected(text)
+        return Rejected(text, _reason(refusal.text))
     return BadRequest(text) if code in _ORDER or code in _BAD_QUERY else None
+
+
+def _reason(text: str) -> RejectReason:
+    lower = text.lower()
+    return next((reason for part, reason in REASONS if part in lower), "other")
 
 
 _SPECIAL: dict[int, type[VigilError]] = {
@@ -140,7 +172,7 @@ def _by_status(refusal: Refusal) -> VigilError:
         return FatalError(f"not authorised: check the key and its permissions ({text})")
     if status in {404, 410} or _UNKNOWN_METHOD.search(refusal.text):
         return ProtocolChanged(text)
-    if status >= 500 and refusal.writes:
+    if (status >= 500 or status == 408) and refusal.writes:
         return UnknownOutcome(text)
     if 400 <= status < 500 and refusal.writes:
         return Rejected(text)

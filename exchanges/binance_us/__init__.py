@@ -6,11 +6,18 @@ first is the documented one; the second is taken where the settings name it, or
 where the first has ended. Which of them that is, is for others to remember.
 """
 
+from collections.abc import Sequence
+
 from exchanges.base import Credentials, Defaults, Endpoints, RestDialect, StreamSession
+from exchanges.binance.quotes import AT_ONCE, BookTickers
 from exchanges.binance.sign import Signer
+from exchanges.binance.trading import demand_spot
+from exchanges.binance.words import CATEGORY
 from exchanges.binance.ws_api import ApiStream
 from exchanges.binance_us.listen_key import ListenKeyStream
 from exchanges.binance_us.rest import BinanceUsRest
+from exchanges.binance_us.trading import BinanceUsTrading
+from exchanges.trading import QuoteSession, Trading
 
 
 class BinanceUs:
@@ -28,6 +35,8 @@ class BinanceUs:
         stale_after=45,
         weight_per_minute=6000,
     )
+    trades = (CATEGORY,)
+    quotes_at_once = AT_ONCE
 
     def flows(self, endpoints: Endpoints, user_stream: str) -> tuple[str, ...]:
         """The ways that the settings allow; `auto` are those that have an address."""
@@ -46,3 +55,12 @@ class BinanceUs:
     def rest(self, credentials: Credentials, endpoints: Endpoints) -> RestDialect:  # noqa: ARG002
         """The account's REST side; raises FatalError where the credentials cannot sign."""
         return BinanceUsRest(Signer(credentials))
+
+    def trading(self, rest: RestDialect) -> Trading:
+        """The orders of the account that `rest` speaks for."""
+        return BinanceUsTrading(rest)
+
+    def quotes(self, endpoints: Endpoints, category: str, symbols: Sequence[str]) -> QuoteSession:
+        """A session for one new public socket."""
+        demand_spot(category)
+        return BookTickers(endpoints.public_ws, symbols)

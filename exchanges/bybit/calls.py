@@ -6,6 +6,8 @@ BTC alone. A question about one order carries the symbol too: the id outranks it
 and linear asks for one. The exchange counts calls, not weights.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from core.wire import Call
@@ -69,6 +71,40 @@ def order_then(category: str, symbol: str, *name: tuple[str, str]) -> Call:
 def executions_of(category: str, symbol: str, order_id: str) -> Call:
     """Everything that was executed of one order."""
     return _list(_EXECUTIONS, category, 100, ("symbol", symbol), ("orderId", order_id))
+
+
+# ------------------------------------------------------------------- trading
+
+
+def place(category: str, symbol: str, **what: str) -> Call:
+    """One order. All amounts are text; nothing is said that is as we want it by default."""
+    return _write("create", category, symbol, what)
+
+
+def cancel(category: str, symbol: str, **name: str) -> Call:
+    """End an order by `orderId` or `orderLinkId`."""
+    return _write("cancel", category, symbol, name)
+
+
+def instrument(category: str, symbol: str) -> Call:
+    """One instrument with its filters."""
+    return Call("GET", "/v5/market/instruments-info", (("category", category), ("symbol", symbol)))
+
+
+def fee_rate(category: str, symbol: str) -> Call:
+    """What the account pays for trades in a symbol."""
+    params = (("category", category), ("symbol", symbol))
+    return Call("GET", "/v5/account/fee-rate", params, auth="signed")
+
+
+def ticker(category: str, symbol: str) -> Call:
+    """Last and best prices."""
+    return Call("GET", "/v5/market/tickers", (("category", category), ("symbol", symbol)))
+
+
+def _write(action: str, category: str, symbol: str, what: Mapping[str, str]) -> Call:
+    body = msgspec.json.encode({"category": category, "symbol": symbol, **what})
+    return Call("POST", f"/v5/order/{action}", auth="signed", body=body)
 
 
 def page_after(call: Call, cursor: str) -> Call:

@@ -11,12 +11,15 @@ words:
   that speaks of a country is fatal instead.
 * 10002 and -1 are the clock's: never evidence about an order.
 * A *write* is a call that changes something. Where its effect is open (5xx, an
-  unreadable body, a server timeout, a client id that was used before) the
-  outcome is unknown. A read that fails in the same way is merely tried again.
+  unreadable body, a server timeout, a repeated request) the outcome is unknown. A
+  read that fails in the same way is merely tried again. A client order id that was
+  used before is a DuplicateOrder: an earlier attempt did work.
 * An order that is not there, or final already, is an answer: NotFound.
 * A refused key, account or region is fatal, and the text says what to check.
   NotAllowed tells that only this question was refused.
 * The codes of the order engine are a rejection on a write and our bug on a read.
+  A contract's quantity off its step comes as a wrong parameter (10001), which its
+  text tells from others.
 * What nobody knows is an alarm: on a write the outcome is unknown, on a read it
   is shown as a rejection and not repeated at once.
 
@@ -36,12 +39,14 @@ from core.errors import (
     AuthInDoubt,
     BadRequest,
     ClockError,
+    DuplicateOrder,
     FatalError,
     LinkError,
     NotFound,
     ProtocolChanged,
     RateLimited,
     Rejected,
+    RejectReason,
     UnknownOutcome,
     Unreadable,
     VigilError,
@@ -58,7 +63,8 @@ _CLOCK = frozenset({10002, -1})
 _TOO_FAST = frozenset({10006, 170005, 170222, 30035, 20003})
 _BANNED = frozenset({10403, 10018})
 _NOT_FOUND = frozenset({110001, 110008, 110010, 170139, 170142, 170143, 170190, 170213, 40004})
-_USED_BEFORE = frozenset({110072, 170141, 10014, 110030, 20006})
+_USED_BEFORE = frozenset({110072, 170141, 110030})
+_REPEATED = frozenset({10014, 20006})  # a request, which need not be that of an order
 _BUSY = frozenset({110079, 170144, 170191, 170212})
 _OUTCOME_OPEN = frozenset(
     {429, 10000, 10016, 10019, 10429, 3400214, 170001, 170007, 170032, 170234}
@@ -87,6 +93,24 @@ _ACCOUNT = frozenset(
 )
 _REJECTED = (range(110000, 111000), range(170000, 171000), range(30000, 31000))
 _MARGIN = (range(176000, 177000), range(182000, 183000))
+REASONS: dict[RejectReason, frozenset[int]] = {
+    "would_take": frozenset({170218}),
+    "funds": frozenset(
+        {110004, 110006, 110007, 110012, 110014, 110044, 110045, 110051, 110052, 110053, 170033, 170131}
+    ),
+    "precision": frozenset({170134, 170137, 170148}),
+    "price": frozenset({110003, 110092, 110093, 170132, 170133, 30208, 30209}),
+    "percent_price": frozenset({170192, 170193, 170194}),
+    "size": frozenset({110017, 170124, 170135, 170136}),
+    "notional": frozenset({110094, 170140}),
+    "count": frozenset({110009, 110020, 170810}),
+    "trading": frozenset({110023, 110042, 110062, 110065, 110069}),
+}
+"""Why an order was not wanted, by the code (v5/error, 2026-07-24); of all others only the text tells."""
+
+_REASON_OF: dict[int, RejectReason] = {code: reason for reason, codes in REASONS.items() for code in codes}
+_PARAMETER = 10001
+_QUANTITY_TEXT = re.compile(r"\bqty\b|quantity|number of contracts", re.IGNORECASE)
 _REGION = re.compile(r"your (country|region)|restricted (country|region|location)", re.IGNORECASE)
 
 _KEY_TEXT = re.compile(
@@ -167,12 +191,16 @@ def _by_code(refusal: Refusal, code: int) -> VigilError | None:
         return ProtocolChanged(text)
     if code in _BUSY:
         return LinkError(text)
-    if code in _OUTCOME_OPEN or code in _USED_BEFORE:
+    if code in _USED_BEFORE and refusal.writes:
+        return DuplicateOrder(text)
+    if code in _OUTCOME_OPEN or code in _REPEATED or code in _USED_BEFORE:
         return UnknownOutcome(text) if refusal.writes else LinkError(text)
+    if code == _PARAMETER and refusal.writes and _QUANTITY_TEXT.search(refusal.text):
+        return Rejected(text, "size")
     if code in _BAD_REQUEST:
         return BadRequest(text)
     if any(code in codes for codes in (*_REJECTED, *_MARGIN)):
-        return Rejected(text) if refusal.writes else BadRequest(text)
+        return Rejected(text, _REASON_OF.get(code, "other")) if refusal.writes else BadRequest(text)
     return None
 
 

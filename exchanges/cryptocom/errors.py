@@ -8,13 +8,16 @@ and 408 have nothing to do with the statuses of that number (Exchange API v1,
 others). In words:
 
 * A non-zero code whose `result` names an order: that order may exist. On a write
-  the outcome is unknown, whatever the code says.
+  the outcome is unknown, whatever the code says; DoubtfulOrder tells which to ask
+  about. 204 alone needs no asking: an order with this client id exists already.
 * Where a *write* may have been carried out (timeouts, internal errors,
   maintenance, 5xx without a code) the outcome is unknown; a read is merely tried
   again. 42901 is a refusal before anything was done.
 * Limits are by key and method, so 42901 is no ban of the address; maintenance
   is like one, for knocking helps nobody.
 * The codes of order entry are a rejection on a write and our own bug on a read.
+  Why an order was not wanted, REASONS says; it is the same table for the `reason`
+  of an order that ended.
 * 40401, 212 and 316 say that there is no such (living) order: an answer.
 * What nobody knows is a LinkError on a read; on a write it is a rejection where
   the status says that the request was bad, and else open.
@@ -25,12 +28,14 @@ import msgspec
 from core.errors import (
     BadRequest,
     ClockError,
+    DuplicateOrder,
     FatalError,
     LinkError,
     NotFound,
     ProtocolChanged,
     RateLimited,
     Rejected,
+    RejectReason,
     UnknownOutcome,
     VigilError,
 )
@@ -66,17 +71,48 @@ _ORDER = frozenset(
     {201, 203, *range(204, 212), *range(213, 231), *range(301, 316), *range(317, 322), 325, 407, 408, 415}
     | {501, 604, 605, 606, *range(613, 621), 1110, 30024, 43003, 43004, 43005, 43012, 50002, 130008}
 )
+_DUPLICATE = 204
+REASONS: dict[int, RejectReason] = {
+    43005: "would_take",
+    306: "funds",
+    321: "funds",
+    213: "precision",
+    308: "price",
+    312: "price",
+    313: "price",
+    315: "percent_price",
+    314: "size",
+    415: "size",
+    318: "count",
+    206: "trading",
+    208: "trading",
+    209: "trading",
+    309: "trading",
+    219: "post_only",
+}
+
+
+class DoubtfulOrder(UnknownOutcome):
+    """A refusal that names an order, which may exist all the same; ask about this id."""
+
+    def __init__(self, message: str, order_id: str) -> None:
+        super().__init__(message)
+        self.order_id = order_id
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An answer that is not good. `wait` is the server's own hint, seconds; status 0 = by stream."""
+    """An answer that is not good.
+
+    `wait` is the server's own hint, seconds; status 0 = by stream. `order_id` is
+    that of an order which the answer names all the same.
+    """
 
     text: str
     status: int = 0
     code: int | None = None
     wait: float | None = None
     writes: bool = False
-    names_an_order: bool = False
+    order_id: str | None = None
 
 
 def classify(refusal: Refusal) -> VigilError:
@@ -87,7 +123,11 @@ def classify(refusal: Refusal) -> VigilError:
 
 def _by_code(refusal: Refusal, code: int) -> VigilError | None:
     text = f"{code}: {refusal.text}"
-    if refusal.writes and (refusal.names_an_order or code in _OPEN or code == _MAINTENANCE):
+    if refusal.writes and code == _DUPLICATE:
+        return DuplicateOrder(text)
+    if refusal.writes and refusal.order_id:
+        return DoubtfulOrder(text, refusal.order_id)
+    if refusal.writes and (code in _OPEN or code == _MAINTENANCE):
         return UnknownOutcome(text)
     if code in _ADVICE:
         return FatalError(f"{_ADVICE[code]} ({text})")
@@ -104,7 +144,7 @@ def _by_code(refusal: Refusal, code: int) -> VigilError | None:
     if code == _UNKNOWN_METHOD:
         return ProtocolChanged(text)
     if code in _ORDER and refusal.writes:
-        return Rejected(text)
+        return Rejected(text, REASONS.get(code, "other"))
     return BadRequest(text) if code in _ORDER or code in _BAD_REQUEST else None
 
 

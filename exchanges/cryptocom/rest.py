@@ -66,7 +66,7 @@ class CryptocomRest:
             code=code or None,
             wait=retry_after(reply),
             writes=call.auth == "signed" and call.method != "GET",
-            names_an_order=isinstance(result, dict) and bool(result.get("order_id")),
+            order_id=str(result.get("order_id") or "") if isinstance(result, dict) else None,
         )
         return classify(refusal)
 

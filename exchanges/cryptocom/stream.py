@@ -6,9 +6,7 @@ then one request per channel, each with an id of its own. (Exchange API v1,
 2026-05-21.) The decisions:
 
 * A heartbeat of the server is answered in the very Decoded of that frame, at every
-  stage. Where neither heartbeats nor anything else came for two periods and the
-  five seconds that an answer may take, the session is broken: pongs to our own
-  pings may come from a gateway in front of an exchange that has gone.
+  stage; where they stay away the session is broken (beats.py).
 * Subscribed means that every channel was acknowledged on this socket, by the id of
   its request and code 0. A refusal of a channel that is merely useful is noted and
   counts as its answer; any other refusal is classified and breaks the session. One
@@ -26,10 +24,11 @@ from typing import Any
 
 import msgspec
 
-from core.errors import BadRequest, LinkError, NotFound, ProtocolChanged, Rejected
+from core.errors import BadRequest, NotFound, ProtocolChanged, Rejected
 from core.facts import Balance, Fact, Unrecognised
 from exchanges.base import Broken, Decoded, Reached, Send, Signal
 from exchanges.cryptocom import rows
+from exchanges.cryptocom.beats import HEARTBEAT, QUIET_MS, answer, silence
 from exchanges.cryptocom.errors import Refusal, classify
 from exchanges.cryptocom.reading import ASSETS, HOLDINGS, JOURNAL, ORDERS, TRADES, WALLETS, Legible, Shape
 from exchanges.cryptocom.shapes import Frame, Result
@@ -39,13 +38,11 @@ from exchanges.doubts import Doubts
 
 SUBSCRIBE_TIMEOUT = 10.0
 FIRST_PAUSE = 1.0
-QUIET_MS = 65_000
 
 NEEDED = ("user.order", "user.trade", "user.balance")
 USEFUL = ("user.positions", "user.advance.order", "user.transactions")
 
-_AUTH, _SUBSCRIBE, _HEARTBEAT = "public/auth", "subscribe", "public/heartbeat"
-_ANSWER = "public/respond-heartbeat"
+_AUTH, _SUBSCRIBE = "public/auth", "subscribe"
 _OF_A_CHANNEL = (BadRequest, ProtocolChanged, Rejected, NotFound)  # refusals that do not speak of us
 
 _FRAMES, _RESULTS = Shape(Frame), Shape(Result)
@@ -112,7 +109,7 @@ class UserSession:
         told = _Told()
         (frame,) = told.take(read)
         told.name = (frame.method or told.name)[:_LONGEST]
-        if frame.method == _HEARTBEAT:
+        if frame.method == HEARTBEAT:
             _answer(frame, told)
         elif frame.code:
             self._refused(frame, told, wall_ms)
@@ -122,10 +119,7 @@ class UserSession:
 
     def heartbeat(self, wall_ms: int) -> Broken | None:
         """A WebSocket ping does; but its pong is no sign of the exchange itself."""
-        quiet = wall_ms - self._heard_ms
-        if quiet <= QUIET_MS:
-            return None
-        return Broken(LinkError(f"neither heartbeat nor anything else for {quiet / 1000:.0f} s, pongs aside"))
+        return silence(wall_ms - self._heard_ms, QUIET_MS)
 
     # -------------------------------------------------------------- asking
 
@@ -232,11 +226,11 @@ class UserSession:
 
 
 def _answer(frame: Frame, told: _Told) -> None:
-    """The heartbeat's own id goes back, as it came."""
+    """One without an id cannot be answered."""
     if frame.id is None:
-        told.facts.append(Unrecognised(_HEARTBEAT, "a heartbeat without an id"))
+        told.facts.append(Unrecognised(HEARTBEAT, "a heartbeat without an id"))
     else:
-        told.signals.append(Send(_encode({"id": frame.id, "method": _ANSWER}).decode()))
+        told.signals.append(answer(frame.id))
 
 
 def _kind(channel: str) -> str | None:

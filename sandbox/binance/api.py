@@ -27,6 +27,7 @@ from sandbox.binance.calls import (
     trades_weight,
 )
 from sandbox.binance.desk import Desk
+from sandbox.binance.fees import Fees
 from sandbox.binance.history import History
 from sandbox.binance.params import CLIENT_ID, RESTRICTION, Param, boolean, long, matching, up_to
 from sandbox.binance.quotes import Quotes
@@ -43,7 +44,8 @@ class Api:
         self.limits = limits
         quotes = Quotes(venue, limits)
         history = History(venue, quotes, board)
-        self.rest = self._rest_table(quotes, history, Desk(venue, quotes, history, limits))
+        self.fees = Fees(venue, quotes)
+        self.rest = self._rest_table(quotes, history, Desk(venue, quotes, history, self.fees, limits))
         self.methods = self._method_table()
 
     def order_limits(self, account: str) -> list[dict[str, Any]]:
@@ -89,6 +91,7 @@ class Api:
                 depth_weight, quotes.depth, REQUIRED_SYMBOL, Param("limit", up_to(5000)), SYMBOL_STATUS
             ),
             ("GET", "/api/v3/account"): private(20, history.account, Param("omitZeroBalances", boolean)),
+            ("GET", "/api/v3/account/commission"): private(20, self.fees.commission, REQUIRED_SYMBOL),
             ("GET", "/api/v3/openOrders"): private(by_symbol(6, 80), history.open_orders, OPTIONAL_SYMBOL),
             ("GET", "/api/v3/order"): private(4, history.order, REQUIRED_SYMBOL, *BY_ID),
             ("GET", "/api/v3/allOrders"): private(
@@ -128,7 +131,8 @@ class Api:
             "ping": ("GET", "ping"), "time": ("GET", "time"), "exchangeInfo": ("GET", "exchangeInfo"),
             "ticker.price": ("GET", "ticker/price"), "ticker.book": ("GET", "ticker/bookTicker"),
             "avgPrice": ("GET", "avgPrice"), "depth": ("GET", "depth"),
-            "account.status": ("GET", "account"), "account.rateLimits.orders": ("GET", "rateLimit/order"),
+            "account.status": ("GET", "account"), "account.commission": ("GET", "account/commission"),
+            "account.rateLimits.orders": ("GET", "rateLimit/order"),
             "allOrders": ("GET", "allOrders"), "myTrades": ("GET", "myTrades"),
             "myPreventedMatches": ("GET", "myPreventedMatches"), "myAllocations": ("GET", "myAllocations"),
             "order.amendments": ("GET", "order/amendments"), "myFilters": ("GET", "myFilters"),

@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.binance import rules, shapes
 from sandbox.binance.calls import Call
 from sandbox.binance.errors import Refusal, rejected, too_many, unknown_order
+from sandbox.binance.fees import Fees
 from sandbox.binance.history import History
 from sandbox.binance.quotes import Quotes
 from sandbox.limits import Limits, TooMany
@@ -20,9 +21,10 @@ from sandbox.world import Event, Order, OrderChanged, OrderRequest
 class Desk:
     """Places and cancels on one venue."""
 
-    def __init__(self, venue: Venue, quotes: Quotes, history: History, limits: Limits) -> None:
+    def __init__(self, venue: Venue, quotes: Quotes, history: History, fees: Fees, limits: Limits) -> None:
         self._venue = venue
         self._quotes = quotes
+        self._fees = fees
         self._history = history
         self._limits = limits
         self._unfilled: set[int] = set()
@@ -72,15 +74,7 @@ class Desk:
         self._checked_order(call)
         if not call.args.get("computeCommissionRates"):
             return {}
-        rates = {"maker": "0.00100000", "taker": "0.00100000"}
-        none = {"maker": "0.00000000", "taker": "0.00000000"}
-        discount = {"enabledForAccount": False, "enabledForSymbol": True, "discountAsset": "BNB", "discount": "0.75000000"}  # fmt: skip
-        return {
-            "standardCommissionForOrder": rates,
-            "specialCommissionForOrder": none,
-            "taxCommissionForOrder": none,
-            "discount": discount,
-        }
+        return self._fees.of_order(call.account, call.args["symbol"])
 
     def cancel(self, call: Call) -> Any:
         """Cancel one order."""

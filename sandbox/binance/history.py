@@ -13,6 +13,7 @@ from sandbox.binance.calls import Args, Call
 from sandbox.binance.errors import Refusal, bad_combination, ids_disagree, missing_either, no_such_order
 from sandbox.binance.quotes import Quotes
 from sandbox.faults import Board
+from sandbox.market import Rates
 from sandbox.venue import Venue
 from sandbox.world import Order
 
@@ -46,6 +47,7 @@ class History:
         return shapes.account(
             self._venue.balances(owner.account),
             zlib.crc32(owner.account.encode()),
+            self._venue.settlement.terms_of(owner.account).fees.get("spot", Rates()),
             can_trade=owner.permissions.get("enableSpotAndMarginTrading", True),
             omit_zero=call.args.get("omitZeroBalances", False),
         )

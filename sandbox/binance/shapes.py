@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.binance.rules import filters
 from sandbox.limits import Window
-from sandbox.market import Instrument
+from sandbox.market import Instrument, Rates
 from sandbox.world import Balance, BalancesChanged, Cash, Order, OrderChanged, Trade
 
 STATUS = {
@@ -164,17 +164,17 @@ def trade_row(trade: Trade) -> Json:
     }
 
 
-def account(balances: Iterable[Balance], uid: int, *, can_trade: bool, omit_zero: bool) -> Json:
+def account(balances: Iterable[Balance], uid: int, rates: Rates, *, can_trade: bool, omit_zero: bool) -> Json:
     """The account and what it has."""
     rows = [one for one in balances if not omit_zero or one.free or one.locked]
     return {
-        "makerCommission": 10,
-        "takerCommission": 10,
+        "makerCommission": int(rates.maker * 10_000),
+        "takerCommission": int(rates.taker * 10_000),
         "buyerCommission": 0,
         "sellerCommission": 0,
         "commissionRates": {
-            "maker": "0.00100000",
-            "taker": "0.00100000",
+            "maker": amount(rates.maker),
+            "taker": amount(rates.taker),
             "buyer": "0.00000000",
             "seller": "0.00000000",
         },

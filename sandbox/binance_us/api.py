@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.binance.api import Api
-from sandbox.binance.calls import Call, Endpoint, Weight, by_symbol
+from sandbox.binance.calls import OPTIONAL_SYMBOL, Call, Endpoint, Weight, by_symbol
 from sandbox.binance.params import SIGNED, Param, matching
 from sandbox.binance_us.listen_keys import ListenKeys
 from sandbox.faults import Board
@@ -17,10 +17,12 @@ from sandbox.limits import Limits
 from sandbox.venue import Venue
 
 KEY_PATH = "/api/v3/userDataStream"
+FEE_PATH = "/sapi/v1/asset/query/trading-fee"
 LISTEN_KEY = Param("listenKey", matching(r"^[A-Za-z0-9]{1,128}$"), required=True)
 UNKNOWN_PARAMS = frozenset({"omitZeroBalances", "symbolStatus", "strategyId", "strategyType"})
 UNKNOWN_CALLS = (
     ("GET", "/api/v3/myAllocations"),
+    ("GET", "/api/v3/account/commission"),
     ("GET", "/api/v3/order/amendments"),
     ("GET", "/sapi/v1/account/apiRestrictions"),
 )
@@ -69,7 +71,11 @@ class UsApi(Api):
         super().__init__(venue, limits, board)
 
     def _rest_table(self, *parts: Any) -> dict[tuple[str, str], Endpoint]:
-        table = super()._rest_table(*parts)
+        table = super()._rest_table(*parts) | {
+            ("GET", FEE_PATH): Endpoint(
+                security="user_data", weight=1, params=(OPTIONAL_SYMBOL,), run=self.fees.by_symbol
+            )
+        }
         return {name: _us(name, one) for name, one in table.items() if name not in UNKNOWN_CALLS} | {
             ("POST", KEY_PATH): self._key_call(self._open),
             ("PUT", KEY_PATH): self._key_call(self._renew, LISTEN_KEY),

@@ -14,6 +14,7 @@ from sandbox.cryptocom.rules import instrument
 from sandbox.cryptocom.symbols import PERP_RATES
 from sandbox.cryptocom.wallet import Wallet
 from sandbox.faults import Board
+from sandbox.market import Rates
 from sandbox.venue import Venue
 from sandbox.world import Order
 
@@ -167,15 +168,15 @@ class History:
 
     def fee_rate(self, call: Call) -> Any:
         """The account's rates, in basis points."""
-        del call
-        spot = shapes.plain(shapes.SPOT_FEE * BPS)
+        agreed = self._venue.settlement.terms_of(call.account).fees
+        spot, contracts = agreed.get("spot", Rates()), agreed.get("perpetual", PERP_RATES)
         return {
             "spot_tier": "1",
             "deriv_tier": "1",
-            "effective_spot_maker_rate_bps": spot,
-            "effective_spot_taker_rate_bps": spot,
-            "effective_deriv_maker_rate_bps": shapes.plain(PERP_RATES.maker * BPS),
-            "effective_deriv_taker_rate_bps": shapes.plain(PERP_RATES.taker * BPS),
+            "effective_spot_maker_rate_bps": shapes.plain(spot.maker * BPS),
+            "effective_spot_taker_rate_bps": shapes.plain(spot.taker * BPS),
+            "effective_deriv_maker_rate_bps": shapes.plain(contracts.maker * BPS),
+            "effective_deriv_taker_rate_bps": shapes.plain(contracts.taker * BPS),
         }
 
     def instrument_fee_rate(self, call: Call) -> Any:

@@ -15,6 +15,7 @@ from core.messages import (
     Doubtful,
     Down,
     Polled,
+    PollFailed,
     Reconciled,
     ReconcileNow,
     StreamDown,
@@ -506,5 +507,6 @@ def test_the_part_of_the_budget_that_is_kept_back_is_for_reconciles(one: Scene) 
     one.tell(StreamDown("gone"))
     one.settle()
     assert one.desk.paths == [], "a poll has to wait"
+    one.listener.next(PollFailed)
     one.tell(StreamUp(6))
     assert one.listener.next(Reconciled).stream_gen == 6

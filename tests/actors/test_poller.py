@@ -16,6 +16,7 @@ from core.messages import (
     Hold,
     Ping,
     Polled,
+    PollFailed,
     Pong,
     Reconciled,
     ReconcileNow,
@@ -144,6 +145,19 @@ def test_while_blind_it_polls_at_its_pace(blind: Scene) -> None:
         assert blind.listener.next(Polled) == Polled(CHILD, 1, "main")
     assert blind.desk.paths == SYNC * 3
     assert [proof.source for proof in blind.proofs()] == ["poll"] * 3
+
+
+def test_a_poll_that_fails_is_told_and_one_that_completes_again_too(blind: Scene) -> None:
+    """Else the account would be said to be polled while nothing is seen of it."""
+    fails(blind)
+    assert blind.listener.next(PollFailed) == PollFailed(CHILD, 1, "main")
+    blind.listener.next(Polled)
+
+
+def test_a_comparison_that_fails_while_the_stream_is_there_is_no_failed_poll(live: Scene) -> None:
+    fails(live)
+    live.settle()
+    assert not any(isinstance(message, PollFailed) for message in live.listener.rest())
 
 
 def test_to_stay_blind_for_another_cause_changes_nothing(blind: Scene) -> None:
@@ -353,7 +367,7 @@ def test_when_the_stream_is_back_a_call_that_the_outage_swallowed_is_waited_for_
     blind.clock.advance(1.5)
     blind.origins.rest(blind.desk.peer.url, 0).stream_is_back("main")
     blind.tell(StreamUp(6))
-    assert blind.listener.next(Reconciled).stream_gen == 6
+    assert blind.listener.skip_to(Reconciled).stream_gen == 6
     go.set()
 
 

@@ -24,7 +24,7 @@ class Begun:
     """A generation of the actor, over a daemon of memory."""
 
     def __init__(
-        self, supervisor: Listener, home: Path, where: Where = ANY, gen: int = 1, **options: Any
+        self, supervisor: Listener, home: Path, where: Where | None = ANY, gen: int = 1, **options: Any
     ) -> None:
         self.vitals = WebVitals()
         ref = WebActor.start(
@@ -59,6 +59,15 @@ def test_it_is_ready_when_the_port_is_ours_and_says_which(tmp_path: Path) -> Non
         assert supervisor.next(Ready) == Ready("core/web", 1)
         with begun.greeted() as ears:
             assert ears.hello["name"] == "hello"
+
+
+def test_where_the_page_is_switched_off_it_is_ready_and_serves_nothing(tmp_path: Path) -> None:
+    with listening() as supervisor:
+        begun = Begun(supervisor, tmp_path, where=None)
+        assert supervisor.next(Ready) == Ready("core/web", 1)
+        assert (begun.vitals.address, web_threads()) == (None, [])
+        begun.actor.me.urge(Stop())
+        assert supervisor.next(Down).reason == "shutdown"
 
 
 def test_it_answers_pings_while_clients_are_served(tmp_path: Path) -> None:

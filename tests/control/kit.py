@@ -7,7 +7,7 @@ condition. The clock is the real one: nothing here waits for it.
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from control.unix import connect
 from control.uptimes import Uptimes
 from core.clock import SystemClock
 from core.differences import Compared
-from core.messages import Acknowledge, Compare, Operate, StopDaemon
+from core.errors import VigilError
+from core.messages import Command, Compare
 from core.status import AccountStatus, ChildStatus, Document, GroupStatus, Snapshot
 from models.read import Row
 
@@ -35,6 +36,7 @@ STATUS: Document = {
         {
             "account": "main",
             "exchange": "bybit",
+            "sandbox": False,
             "state": "live",
             "since": 1_700_000_000_000,
             "transport_age_s": 1.2,
@@ -224,7 +226,7 @@ class Served:
     def __init__(self, path: Path, *, reader: Any = None, **server: Any) -> None:
         self.path = path
         self.status: Document = STATUS
-        self.told: list[Operate | Acknowledge | StopDaemon] = []
+        self.told: list[Command] = []
         self.takes_commands = True
         self.when_told: Callable[[], object] = lambda: None
         self.ledger = Ledger()
@@ -236,6 +238,8 @@ class Served:
         self.reloaded: Document | None = None  # what a reload comes to; None: it never ends
         self.reloads: list[str] = []
         self.trials: list[Row] = []
+        self.disturbed: list[Mapping[str, Any]] = []  # what the sandbox was asked for
+        self.refusal: VigilError | None = None  # why it does nothing
         self.services = Services(
             status=lambda: self.status,
             snapshot=lambda: self.snapshot,
@@ -250,6 +254,7 @@ class Served:
             version="1.2.3",
             pid=os.getpid(),
             try_alerts=lambda channel: [row for row in self.trials if channel in (None, row["channel"])],
+            disturb=self._disturb,
         )
         self.server = Server(path, self.services, failed=self.failures.append, **server)
 
@@ -262,12 +267,17 @@ class Served:
             question.reply(ready)
         return True
 
+    def _disturb(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.disturbed += faults
+
     def _reload(self, cause: str, reply: Callable[[Document], object]) -> None:
         self.reloads.append(cause)
         if self.reloaded is not None:
             reply(self.reloaded)
 
-    def _tell(self, command: Operate | Acknowledge | StopDaemon) -> bool:
+    def _tell(self, command: Command) -> bool:
         if self.takes_commands:
             self.told.append(command)
             self.when_told()

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from control.cli import Offline, command_line
 from control.words import WORDS, Mistake, UnknownWord, find, hint, quoted, read_arguments
+from core.faults import CHOICES
 
 DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "control.md"
 
 
 def test_what_is_offered_is_what_exists_and_nothing_more() -> None:
-    reading = "status health accounts actors orders fills balances positions cash history incidents coverage fees trades"
-    operating = "reconcile restart reset pause resume reload acknowledge alerts stop"
+    reading = "status health accounts actors orders fills balances positions cash history incidents coverage fees trades faults"
+    operating = "reconcile restart reset pause resume reload acknowledge alerts fault stop"
     assert set(WORDS) == {*reading.split(), *operating.split(), "audit", "tail", "version"}
     assert {name for name, word in WORDS.items() if word.kind == "operate"} == set(operating.split())
 
@@ -32,8 +33,14 @@ def test_the_documentation_names_every_word_and_every_parameter() -> None:
 
 def test_the_documentation_names_no_word_that_does_not_exist() -> None:
     text = DOCUMENTATION.read_text()
-    words = text[text.index("## Words") : text.index("## Without a daemon")]
+    words = text[text.index("## Words") : text.index("## Breaking the sandbox")]
     assert set(re.findall(r"^\| `(\w+)` \|", words, re.MULTILINE)) == set(WORDS)
+
+
+def test_the_documentation_names_everything_that_may_be_broken_and_nothing_else() -> None:
+    text = DOCUMENTATION.read_text()
+    table = text[text.index("| `kind` | what happens |") : text.index("## Without a daemon")]
+    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)[1:] == list(CHOICES)
 
 
 def test_every_word_has_an_example_that_is_one(tmp_path: Path) -> None:

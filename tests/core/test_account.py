@@ -19,6 +19,7 @@ from core.account import (
     HoldAccount,
     Paused,
     PollCompleted,
+    PollFailed,
     Refused,
     RestartStream,
     Resumed,
@@ -197,10 +198,28 @@ def test_a_completed_poll_raises_the_flag_in_every_blind_state(state: str) -> No
     assert after(PollCompleted(), start=in_state(state)).polling is True
 
 
+def test_a_poll_that_fails_turns_polling_back_into_backoff() -> None:
+    """REST is no source any more, and nobody may believe that it is."""
+    account = after(PollFailed(), start=in_state("polling"))
+    assert (account.state, account.polling) == ("backoff", False)
+    assert after(PollCompleted(), start=account).state == "polling"
+
+
+@pytest.mark.parametrize(
+    "state", ["starting", "connecting", "authenticating", "subscribing", "stale", "backoff", "tripped"]
+)
+def test_a_poll_that_fails_lowers_the_flag_and_changes_no_other_state(state: str) -> None:
+    polled = after(PollCompleted(), start=in_state(state))
+    failed = after(PollFailed(), start=polled)
+    assert failed.polling is False
+    assert failed.state == ("backoff" if polled.state == "polling" else polled.state)
+
+
+@pytest.mark.parametrize("event", [PollCompleted(), PollFailed()])
 @pytest.mark.parametrize("state", ["reconciling", "live"])
-def test_a_late_poll_says_nothing_of_an_account_that_sees(state: str) -> None:
+def test_a_late_poll_says_nothing_of_an_account_that_sees(state: str, event: Event) -> None:
     account = in_state(state)
-    assert last(account, PollCompleted()) == (account, ())
+    assert last(account, event) == (account, ())
 
 
 def test_the_flag_outlasts_the_next_attempts_and_ends_with_live() -> None:
@@ -374,6 +393,7 @@ def test_nothing_a_late_child_says_moves_an_account_that_runs_nothing(state: str
         StreamReconciled(1),
         StreamLost("late"),
         PollCompleted(),
+        PollFailed(),
         AuditCompleted(1, 0),
         AuditOverdue(),
         Refused("late"),
@@ -475,6 +495,7 @@ EVERY_EVENT: list[Event] = [
     StreamLost("cut"),
     StreamLost("cut", "tripped"),
     PollCompleted(),
+    PollFailed(),
     AuditCompleted(1, 0),
     AuditCompleted(0, 3),
     AuditOverdue(),

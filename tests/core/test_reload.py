@@ -203,9 +203,9 @@ def test_what_has_to_wait_does_not_hold_up_what_has_not() -> None:
     assert changes.settings.accounts["main"].audit_every == 30
 
 
-def test_a_section_renews_its_children_where_the_daemon_has_them() -> None:
+def test_a_section_renews_its_children() -> None:
     new = settings(web={"listen": "127.0.0.1:9999"}, alerts={"repeat_after": 60})
-    changes = diff(settings(), new, children={"core/web", "core/notifier", "core/persistence"})
+    changes = diff(settings(), new)
     assert changes.sections == (
         SectionChange("web", ("listen",), ("core/web",)),
         SectionChange("alerts", ("repeat_after",), ("core/notifier",)),
@@ -213,17 +213,11 @@ def test_a_section_renews_its_children_where_the_daemon_has_them() -> None:
     assert changes.settings == new
 
 
-def test_a_section_without_its_children_waits_for_the_next_start() -> None:
-    changes = diff(settings(), settings(web={"listen": "127.0.0.1:9999"}), children={"core/persistence"})
-    assert not changes
-    assert [problem.path for problem in changes.later] == ["web.listen"]
-
-
-def test_a_page_that_is_switched_off_is_there_until_the_next_start() -> None:
-    changes = diff(settings(), settings(web={"listen": ""}), children={"core/web"})
-    assert not changes
-    assert [problem.path for problem in changes.later] == ["web.listen"]
-    assert changes.settings.web.listen == "127.0.0.1:8080"
+@pytest.mark.parametrize(("was", "is_now"), [("", "127.0.0.1:9999"), ("127.0.0.1:9999", "")])
+def test_a_page_is_switched_on_and_off_like_any_other_change_of_it(was: str, is_now: str) -> None:
+    changes = diff(settings(web={"listen": was}), settings(web={"listen": is_now}))
+    assert changes.sections == (SectionChange("web", ("listen",), ("core/web",)),)
+    assert (changes.later, changes.settings.web.listen) == ((), is_now)
 
 
 def test_of_a_section_that_nothing_serves_nothing_follows() -> None:
@@ -233,9 +227,7 @@ def test_of_a_section_that_nothing_serves_nothing_follows() -> None:
 
 
 def test_a_secret_of_a_section_that_is_another_one_renews_its_children() -> None:
-    changes = diff(
-        settings(), settings(), {"alerts": frozenset({"urls"})}, children={"core/web", "core/notifier"}
-    )
+    changes = diff(settings(), settings(), {"alerts": frozenset({"urls"})})
     assert changes.sections == (SectionChange("alerts", ("urls",), ("core/notifier",)),)
 
 

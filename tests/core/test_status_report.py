@@ -100,6 +100,7 @@ def test_the_document_is_the_one_of_the_contract_to_the_letter() -> None:
                 since=1_700_000_000_000,
                 reconnects=2,
                 warnings=("key expires soon",),
+                sandbox=True,
             ),
         ),
         stamps={
@@ -138,6 +139,7 @@ def test_the_document_is_the_one_of_the_contract_to_the_letter() -> None:
             {
                 "account": "main",
                 "exchange": "bybit",
+                "sandbox": True,
                 "state": "live",
                 "since": 1_700_000_000_000,
                 "transport_age_s": 1.2,

@@ -35,6 +35,7 @@ __all__ = [
     "Row",
     "Scene",
     "columns",
+    "compared",
     "keeping_in",
     "keys",
     "meanwhile",
@@ -88,13 +89,7 @@ class Scene:
 
     def differences(self, name: str = "main", of: Sequence[str] = VIEWS) -> list[str]:
         """In what ledger and truth differ, as readable lines; empty when they are equal."""
-        truth = self.admin.truth(name)
-        ledger = {view: self.daemon.ask(view, account=name, limit=0) for view in of if view != "fills"}
-        ledger["fills"] = self.daemon.fills(account=name)
-        found: list[str] = []
-        for view in of:
-            found += differences(view, truth[view], ledger[view])
-        return found
+        return compared(self.admin, self.daemon, name, of)
 
     def agrees(self, name: str = "main", within: float = 30.0, of: Sequence[str] = VIEWS) -> None:
         """Wait until the ledger is equal to the truth."""
@@ -156,6 +151,14 @@ class Scene:
         path = self.daemon.home / "data" / "vigil.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             return database.execute(f"SELECT {', '.join(columns)} FROM {table} ORDER BY rowid").fetchall()
+
+
+def compared(admin: Admin, daemon: Daemon, name: str, of: Sequence[str] = VIEWS) -> list[str]:
+    """In what the daemon's ledger of an account differs from what that sandbox knows to have happened."""
+    truth = admin.truth(name)
+    ledger = {view: daemon.ask(view, account=name, limit=0) for view in of if view != "fills"}
+    ledger["fills"] = daemon.fills(account=name)
+    return [line for view in of for line in differences(view, truth[view], ledger[view])]
 
 
 @contextmanager

@@ -52,6 +52,7 @@ STATUS = {
 ACCOUNT = {
     "account": TEXT,
     "exchange": TEXT,
+    "sandbox": (bool,),
     "state": TEXT,
     "since": (int,),
     "transport_age_s": NUMBER,
@@ -158,6 +159,7 @@ def test_status_has_exactly_the_keys_and_types_of_the_contract(demo: Daemon) -> 
     status = answer(demo, "status")
     shaped(status, STATUS)
     assert {row["account"]: row["exchange"] for row in status["accounts"]} == DEMO
+    assert {row["sandbox"] for row in status["accounts"]} == {True}
     assert status["pid"] == demo.pid
     assert status["settings"]["path"] == str(demo.settings)
 
@@ -226,6 +228,20 @@ def test_words_without_a_daemon_exit_with_3(tmp_path: Path) -> None:
         assert (said.returncode, said.stdout) == (3, "")
         assert "not running" in said.stderr
     assert not (tmp_path / "data").exists(), "to ask leaves nothing behind"
+
+
+def test_the_sandbox_is_broken_and_mended_at_the_shell(demo: Daemon) -> None:
+    name = "demo-cryptocom"
+    assert "stream-down" in demo.word("faults").stdout
+    refused = demo.word("fault", "demo-cryptcom", "cut")
+    assert (refused.returncode, f"did you mean '{name}'" in refused.stderr) == (2, True)
+    done = demo.word("fault", name, "stream-down")
+    assert (done.returncode, done.stderr) == (0, "")
+    eventually(lambda: demo.account(name)["polling"], within=30, what="the poller in place of the stream")
+    assert demo.word("fault", name, "mend").returncode == 0
+    demo.until_live(name, within=90)
+    told = [row["detail"] for row in demo.ask("history", kind="actor", key="daemon", limit=0)]
+    assert [f"fault {name} {kind}, by control" in told for kind in ("stream-down", "mend")] == [True, True]
 
 
 # ----------------------------------------------------------- it ends and goes on

@@ -19,6 +19,7 @@ import requests
 from drill.dialects import keys
 from tests.end_to_end.kit import Row, Scene, settings
 from tests.support.daemon import Daemon
+from tests.support.hooks import Hook
 from tests.support.sandbox import Sandbox, account, token
 from tests.support.waiting import eventually
 
@@ -308,22 +309,47 @@ def changed(text: str, name: str, old: str, new: str) -> str:
     return before + header + rest.replace(old, new, 1)
 
 
-def test_the_page_moves_to_another_address_and_back_and_the_accounts_do_not_notice(tmp_path: Path) -> None:
+def test_the_page_is_switched_on_moved_and_switched_off_and_the_accounts_do_not_notice(
+    tmp_path: Path,
+) -> None:
     first, second = free_port(), free_port()
     with Sandbox([account("main")]) as box:
-        text = settings(box, {"main": {}})
-        served = {
-            port: text.replace('listen = ""', f'listen = "127.0.0.1:{port}"') for port in (first, second)
-        }
-        with Daemon(tmp_path, served[first], keys(box)) as daemon:
+        off = settings(box, {"main": {}})
+        with Daemon(tmp_path, off, keys(box)) as daemon:
             it = Office(box, daemon)
             daemon.until_live("main")
             before = it.generations("main")
-            for port in (second, first):
-                daemon.settings.write_text(served[port])
+            assert daemon.ask("version")["web"] is None
+            for port in (first, second, first):
+                daemon.settings.write_text(off.replace('listen = ""', f'listen = "127.0.0.1:{port}"'))
                 eventually(partial(answers, port), within=WITHIN, what=f"the page on {port}")
             eventually(lambda: answers(second), lambda is_there: not is_there, within=WITHIN)
+            daemon.settings.write_text(off)
+            eventually(lambda: answers(first), lambda is_there: not is_there, within=WITHIN)
+            assert daemon.ask("version")["web"] is None
+            assert "web." not in str(daemon.status()["settings"]["warnings"])
             assert it.generations("main") == before
+            assert daemon.account("main")["reconnects"] == 0
+
+
+def test_alerts_are_switched_on_while_the_daemon_runs(tmp_path: Path) -> None:
+    with Sandbox([account("main")]) as box, Hook() as hook:
+        text = settings(box, {"main": {"blind_after": 1}})
+        with Daemon(tmp_path, text, keys(box)) as daemon:
+            daemon.until_live("main")
+            assert daemon.status()["alerts"] == []
+            (tmp_path / "hook").write_text(hook.url)
+            (tmp_path / "hook").chmod(0o600)
+            daemon.settings.write_text(text + '[alerts]\nurls = ["file:hook"]\n')
+            eventually(lambda: daemon.status()["alerts"], within=WITHIN, what="an address")
+            box.admin.fault("refuse_connect")
+            box.admin.fault("drop")
+            eventually(
+                lambda: hook.events,
+                lambda told: ("opened", "main:blind") in told,
+                within=WITHIN,
+                what="an alert",
+            )
             assert daemon.account("main")["reconnects"] == 0
 
 

@@ -157,8 +157,17 @@ def test_a_token_that_is_not_there_is_refused_at_the_start(tmp_path: Path) -> No
     assert "env:PAGE_TOKEN" in daemon.log()
 
 
+def listeners(daemon: Daemon) -> list[str]:
+    """The TCP ports that the process itself listens on, as the kernel has them."""
+    own = {target.removeprefix("socket:[").removesuffix("]") for target in daemon.descriptors()}
+    tables = [Path(f"/proc/{daemon.pid}/net/{table}").read_text() for table in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+    return [row[1] for row in rows if row[3] == "0A" and row[9] in own]
+
+
 def test_where_no_page_is_wanted_there_is_no_server(tmp_path: Path) -> None:
     with Daemon(tmp_path, '[web]\nlisten = ""\n') as daemon:
         when_ok(daemon)
-        assert "core/web" not in {actor["id"] for actor in daemon.status()["actors"]}
+        assert daemon.actor("core/web")["phase"] == "running", "there is nobody to be waited for"
         assert daemon.ask("version")["web"] is None
+        assert listeners(daemon) == []

@@ -15,6 +15,8 @@ from exchanges.bybit import Bybit
 from exchanges.bybit import words as bybit
 from exchanges.cryptocom import Cryptocom
 from exchanges.cryptocom import words as cryptocom
+from exchanges.trading import TradingExchange
+from tests.exchanges.kit import CREDENTIALS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "exchanges.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, Exchange] = {
@@ -56,3 +58,24 @@ def test_the_handbook_tells_the_budget_that_an_exchange_has(title: str) -> None:
 def test_the_handbook_translates_every_word_of_an_order_and_of_an_execution(title: str) -> None:
     own = section(title)
     assert [word for table in WORDS[title] for word in table if f"`{word}`" not in own] == []
+
+
+# ------------------------------------------------------------- orders and prices
+
+
+def cells(name: str) -> dict[str, str]:
+    """A row of the table of orders and prices, by exchange."""
+    (row,) = (line for line in section("Orders and prices").splitlines() if line.startswith(f"| {name} |"))
+    return dict(zip(SECTIONS, (cell.strip() for cell in row.strip("|").split("|")[1:]), strict=True))
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_the_handbook_tells_when_an_unknown_order_is_absent_and_what_is_traded(title: str) -> None:
+    exchange = SECTIONS[title]
+    assert isinstance(exchange, TradingExchange)
+    absence = exchange.trading(exchange.rest(CREDENTIALS, exchange.defaults.endpoints)).absence
+    shown = "always" if absence.shown_for is None else f"{absence.shown_for / 86_400:.0f} days"
+    assert cells("absent after")[title] == f"{absence.proven_after:.0f} s"
+    assert cells("shown for")[title] == shown
+    assert cells("categories")[title] == ", ".join(exchange.trades)
+    assert cells("symbols at once")[title] == f"{exchange.quotes_at_once:,}"

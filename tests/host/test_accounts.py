@@ -10,6 +10,7 @@ from core.messages import (
     Audited,
     Hold,
     Polled,
+    PollFailed,
     Reconciled,
     ReconcileNow,
     ResyncNeeded,
@@ -90,6 +91,12 @@ def test_a_disabled_account_is_only_shown() -> None:
     assert [status.state for status in world.accounts.statuses()] == ["disabled"]
 
 
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_the_status_says_who_is_at_the_built_in_sandbox_as_the_plan_has_it(sandbox: bool) -> None:
+    plan = AccountPlan("main", "bybit", "", "", audit_every=60.0, sandbox=sandbox)
+    assert [status.sandbox for status in World(plan).accounts.statuses()] == [sandbox]
+
+
 def test_a_generation_that_starts_is_connecting_and_one_that_is_ready_reconciling() -> None:
     world = World()
     assert entered(world.shows("starting")) == ["connecting"]
@@ -141,6 +148,8 @@ def test_polling_ends_in_tripped_when_the_breaker_opens() -> None:
     assert world.state == "polling"
     assert entered(world.shows("waiting", mode="open")) == ["tripped"]
     assert world.accounts.state("main").polling
+    world.hears(PollFailed)
+    assert not world.accounts.state("main").polling
 
 
 def test_a_new_generation_that_nobody_saw_stop_begins_anew() -> None:

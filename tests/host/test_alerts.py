@@ -15,7 +15,9 @@ from host.check import check
 from host.configuration import load
 from host.logs import Masker
 from host.run import Daemon
+from host.secrets import Secrets
 from host.tenants import Tenants
+from host.vault import custody
 from tests.support.clock import ManualClock
 from tests.support.hooks import SECRET, Hook
 
@@ -92,7 +94,7 @@ def test_a_service_that_never_answers_does_not_hold_up_the_answer_about_the_othe
     with Hook(lambda _post: 204 if done.wait(60) else 500) as slow, Hook() as hook:
         given(tmp_path, slow.url, hook.url)
         settings = AlertSettings(urls=("file:one", "file:two"))
-        rows = trial(settings, addresses(tmp_path, {}), patience=2.0)
+        rows = trial(settings, addresses(Secrets(tmp_path, {})), patience=2.0)
         assert [(row["ok"], row["error"]) for row in rows] == [(False, "no answer within 2 s"), (True, None)]
         done.set()
 
@@ -100,7 +102,7 @@ def test_a_service_that_never_answers_does_not_hold_up_the_answer_about_the_othe
 def test_every_part_of_an_address_is_masked_from_then_on(tmp_path: Path) -> None:
     masker = Masker()
     given(tmp_path, "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", f"json://u:{SECRET[:6]}xyz@h.org")
-    address = addresses(tmp_path, {}, learn=masker.learn)
+    address = addresses(Secrets(tmp_path, {}), learn=masker.learn)
     address("file:one")
     address("file:two")
     assert "TIia" not in masker.text("POST https://hooks.slack.com/services/x/TIiajkdnlazkcOXrIdevi7FQ")
@@ -109,7 +111,7 @@ def test_every_part_of_an_address_is_masked_from_then_on(tmp_path: Path) -> None
 
 def test_a_reference_that_leads_nowhere_is_named_by_its_place(tmp_path: Path) -> None:
     settings = AlertSettings(urls=("env:THERE", "env:GONE"))
-    (problem,) = missing(settings, addresses(tmp_path, {"THERE": "json://127.0.0.1"}))
+    (problem,) = missing(settings, addresses(Secrets(tmp_path, {"THERE": "json://127.0.0.1"})))
     assert str(problem) == "alerts.urls.1: env:GONE: the environment variable GONE is not set"
 
 
@@ -131,7 +133,9 @@ def test_what_is_open_of_an_account_that_nobody_serves_is_ended_at_the_start(tmp
         '[accounts.off]\nexchange = "bybit"\nsandbox = true\nenabled = false\n'
     )
     masker = Masker()
-    daemon = Daemon(load(path, {}), masker, Tenants(masker), {})
+    loaded = load(path, {})
+    kept = custody(loaded, {})
+    daemon = Daemon(loaded, masker, kept, Tenants(masker, kept.secrets), {})
     inlet = daemon._inlet = Inlet(tmp_path / "spill", ManualClock(), LedgerVitals())
     row = {"kind": "blind", "severity": "critical", "text": "held"}
     daemon._end_orphaned(

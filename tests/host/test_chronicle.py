@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.account import Entered
-from core.messages import Acknowledge, Operate
+from core.messages import Acknowledge, Faulted, Operate
 from core.records import Acknowledged, ActorEvent, ConnectionState, Record, Remember
 from core.supervision_events import Noted
 from host.chronicle import ALARMING, Chronicle
@@ -87,3 +87,13 @@ def test_what_the_next_daemon_must_know_is_recorded() -> None:
         Remember(START_WALL_MS, "paused:main", "1"),
         Remember(START_WALL_MS, "paused:main", None),
     ]
+
+
+def test_what_a_person_broke_at_the_sandbox_is_recorded_like_any_command() -> None:
+    said, records = chronicle()
+    with capture_logs() as logged:
+        said.faulted(Faulted("demo", "stream-down", "web"))
+    (line,) = logged
+    assert (line["event"], line["action"], line["target"]) == ("command_taken", "fault", "demo stream-down")
+    told = "fault demo stream-down, by web"
+    assert records == [ActorEvent(START_WALL_MS, "boot", "daemon", 0, "command_taken", told)]

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from host.check import check, masked
+from host.configuration import load
+from host.vault import custody
 
 SANDBOXED = '[accounts.demo]\nexchange = "binance"\nsandbox = true\n'
 REAL = '[accounts.main]\nexchange = "binance"\napi_key = "env:KEY"\napi_secret = "env:SECRET"\n'
@@ -53,6 +55,25 @@ def test_a_secret_that_cannot_be_had_is_bad_news_with_the_remedy(path: Path) -> 
     assert code == 1
     assert "env:SECRET is MISSING" in report
     assert "accounts.main.api_secret: env:SECRET: the environment variable SECRET is not set" in report
+
+
+@pytest.mark.parametrize("section", ['[web]\nauth_token = "env:NONE"', '[vault]\nkey = "env:NONE"'])
+def test_whatever_names_a_secret_that_cannot_be_had_is_bad_news(path: Path, section: str) -> None:
+    path.write_text(f"{SANDBOXED}{section}\n")
+    report, code = check(path, {})
+    assert code == 1
+    name = section[1:].replace("]\n", ".").partition(" ")[0]
+    assert f"missing: {name}: env:NONE: the environment variable NONE is not set" in report
+
+
+def test_the_vault_is_shown_with_its_key_and_without_what_is_in_it(path: Path) -> None:
+    path.write_text(REAL.replace("env:KEY", "vault:key"))
+    custody(load(path, {}), {}).vault.set("key", "hunter2key", 1)
+    report, code = check(path, {"SECRET": "hunter2secret"})
+    assert code == 0
+    assert f"{path.parent}/data/vault/secrets, opened with {path.parent}/data/vault.key" in report
+    assert "vault:key can be had" in report
+    assert "hunter2" not in report
 
 
 def test_a_disabled_account_is_not_bad_news(path: Path) -> None:

@@ -59,6 +59,7 @@ class Front:
         ledger = LedgerVitals()
         inlet = Inlet(home / "data" / "spill", self.clock, ledger)
         self.directory = Directory(self.clock, inlet.record)
+        self.disturbed: list[object] = []
         self.house = House(
             settings=self.loaded.settings,
             directory=self.directory,
@@ -77,6 +78,7 @@ class Front:
             masker=self.masker,
             supervisor=supervisor,
             reload=lambda _cause, _reply: None,
+            disturb=self.disturbed.append,
         )
 
     def moves_in(self, child: str, room: int | None = None) -> Mailbox:

@@ -64,6 +64,9 @@ def test_help_fits_a_terminal_of_80_columns(words: tuple[str, ...]) -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_the_list_of_words_cuts_no_sentence_short() -> None:
-    assert "..." not in shown(()).replace("[WORD ...]", "")
-    assert "..." not in shown(("accounts",)).replace("[WORD ...]", "")
+LISTS = [(), *(words for words, command in COMMANDS.items() if isinstance(command, click.Group))]
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+def test_a_list_of_words_cuts_no_sentence_short(words: tuple[str, ...]) -> None:
+    assert "..." not in shown(words).replace("WORD ...", "")

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ from core.secrecy import MASK
 from host.logs import Masker, configure, set_level
 
 SECRET = "s3cr3t-of-the-house"
+
+
+class Terminal(io.StringIO):
+    """Standard error, with somebody who watches."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -55,6 +63,93 @@ def test_a_secret_in_a_traceback_is_masked(log_file: Path) -> None:
         structlog.get_logger().exception("broke")
     assert "ValueError" in log_file.read_text()
     assert SECRET not in log_file.read_text()
+
+
+def test_a_traceback_on_a_terminal_does_not_show_what_the_variables_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A secret that is cut to fit a line is one that no mask finds."""
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    configure("info", None, Masker())
+
+    def sign(key: str) -> None:
+        raise ValueError(f"a key of {len(key)} characters")
+
+    try:
+        sign(SECRET)
+    except ValueError:
+        structlog.get_logger().exception("broke")
+    structlog.reset_defaults()
+    assert "in sign" in terminal.getvalue()
+    assert SECRET[:5] not in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    "secret", ['pass "quoted" phrase', "päss phrase", "back\\slash-phrase", "it's a phrase"]
+)
+def test_a_secret_that_is_quoted_on_its_way_into_a_line_is_masked(log_file: Path, secret: str) -> None:
+    masker = Masker()
+    masker.learn(secret)
+    for text in (secret, repr(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)):
+        assert MASK in masker.text(text)
+        assert "phrase" not in masker.text(text)
+
+
+def test_what_is_quoted_in_a_traceback_is_masked_before_it_is_quoted_once_more(tmp_path: Path) -> None:
+    secret, masker, path = 'a "quoted" päss\\phrase', Masker(), tmp_path / "vigil.log"
+    masker.learn(secret)
+    configure("info", path, masker)
+    try:
+        raise ValueError(repr(secret))
+    except ValueError:
+        structlog.get_logger().exception("broke")
+    structlog.reset_defaults()
+    assert "ValueError: '[masked]'" in path.read_text()
+    assert "phrase'" not in path.read_text()
+
+
+def test_of_a_key_of_many_lines_none_is_shown_but_its_frame() -> None:
+    masker = Masker()
+    masker.learn(
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\nBCIEIA0123456789\n-----END PRIVATE KEY-----\n"
+    )
+    assert masker.text("line BCIEIA0123456789 of it") == "line [masked] of it"
+    assert masker.text("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
+
+
+def test_of_a_secret_that_was_cut_to_fit_nothing_is_shown() -> None:
+    """Answers and errors are cut after some hundred characters, wherever a secret stands in them."""
+    masker = Masker()
+    masker.learn("kJ8dF0sLq2-Xw7Zr1Tn6", "https://hooks.test/T0KEN", "Correct horse battery staple")
+    assert masker.text("echo of kJ8dF0sLq2-Xw7Z") == "echo of [masked]"
+    assert masker.text("kJ8dF0sLq2 (and more), kJ8dF0sLq2-Xw7Zr1Tn6") == "[masked] (and more), [masked]"
+    assert masker.text("the Correct horse b") == "the [masked]"
+    assert masker.text("https://host.test, a Correct horse, kJ8") == "https://host.test, a Correct horse, kJ8"
+
+
+@pytest.mark.parametrize("secret", ["masked", MASK, MASK * 3])
+def test_a_secret_that_reads_like_the_mask_ends_too(secret: str) -> None:
+    masker = Masker()
+    masker.learn(secret)
+    assert masker.text(f"the {secret} man").startswith("the [")
+
+
+def test_secrets_that_begin_alike_are_each_masked_to_their_ends() -> None:
+    masker = Masker()
+    masker.learn("live-account-key-AAAA", "live-account-key-BBBBBBBB")
+    assert (
+        masker.text("live-account-key-AAAA live-account-key-BBBBBB live-account-")
+        == "[masked] [masked] [masked]"
+    )
+
+
+def test_what_many_threads_learn_at_once_is_all_masked() -> None:
+    masker = Masker()
+    told = [f"secret-{n:06}" for n in range(2000)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(masker.learn, told))
+    assert masker.text(" ".join(told)) == " ".join([MASK] * len(told))
 
 
 def test_a_library_that_logs_a_secret_is_masked_too(log_file: Path) -> None:
@@ -110,7 +205,7 @@ def test_a_line_of_a_library_says_whose_it_is_and_ours_do_not(log_file: Path) ->
 
 # ------------------------------------------------------------------- one event, one line
 
-NASTY = ["two\nlines", "\r\n", "\x1b[2J\x1b[31mred", "a\u2028b\u0085c", "nul\x00", "lone \ud800", '"quoted"']
+NASTY = ["two\nlines", "\r\n", "\x1b[2J\x1b[31mred", "a\u2028b\u0085c", "nul\x00", '"quoted"']
 
 
 @pytest.mark.parametrize("value", [*NASTY, {"deep": NASTY}, NASTY, b"raw\nbytes", object()])
@@ -133,13 +228,6 @@ def test_a_traceback_is_part_of_its_line(log_file: Path) -> None:
     first, second = lines(log_file)
     assert "first\nsecond" in str(first["exception"])
     assert "Traceback" in str(second["exception"])
-
-
-class Terminal(io.StringIO):
-    """Standard error with a person in front of it."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture

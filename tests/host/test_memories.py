@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from core.records import Remember
+from host.keyring import Keyring
 from host.memories import Memories
-from host.vault import Vault
 from tests.support.clock import ManualClock
 
 BOTH = ("listen_key", "ws_api")
@@ -24,7 +24,7 @@ class Daemon:
         self.learnt: list[str] = []
         self.remembered = remembered or {}
         self.memories = Memories(
-            self.clock, Vault(folder / "vault.key"), self._record, self.learnt.append, self.remembered
+            self.clock, Keyring.own(folder / "vault.key"), self._record, self.learnt.append, self.remembered
         )
         self.memory = self.memories.of("main")
 
@@ -40,7 +40,7 @@ class Daemon:
         following.clock.advance(self.clock.wall_ms() / 1000 - following.clock.wall_ms() / 1000 + later)
         following.memories = Memories(
             following.clock,
-            Vault(self.folder / "vault.key"),
+            Keyring.own(self.folder / "vault.key"),
             following._record,
             following.learnt.append,
             following.remembered,
@@ -87,7 +87,7 @@ def test_the_way_that_worked_survives_and_is_written_once(daemon: Daemon) -> Non
     assert daemon.next().memory.flow(BOTH) == "ws_api"
 
 
-def test_a_key_that_another_vault_sealed_is_gone_and_nothing_else(daemon: Daemon, tmp_path: Path) -> None:
+def test_a_key_that_another_key_sealed_is_gone_and_nothing_else(daemon: Daemon, tmp_path: Path) -> None:
     daemon.memory.renewed(KEY)
     (tmp_path / "vault.key").unlink()
     following = daemon.next()

@@ -18,7 +18,6 @@ from actors.mailbox import Mailbox
 from core.records import Incident, Record, Remember
 from core.status import LedgerVitals, Vitals
 from host.configuration import SettingsError, load
-from host.front import Board
 from host.in_force import InForce
 from host.logs import Masker
 from host.memories import Memories
@@ -28,7 +27,7 @@ from host.sandbox import SandboxFailed
 from host.tenants import Tenants
 from host.ticker import Ticker
 from host.tree import House
-from host.vault import Vault
+from host.vault import custody
 from models.database import prepare
 from models.ledger import Ledger
 from tests.support.clock import ManualClock
@@ -66,8 +65,9 @@ class Reloads:
         self.clock = ManualClock()
         self.records: list[Record] = []
         self.masker = Masker()
-        self.tenants = Tenants(self.masker, {})
         loaded = load(self.file, {})
+        self.kept = custody(loaded, {}, self.masker.learn)
+        self.tenants = Tenants(self.masker, self.kept.secrets)
         self.in_force = InForce(loaded)
         read = self.tenants.real(loaded)
         self.directory = Directory(self.clock, self.records.append)
@@ -80,15 +80,13 @@ class Reloads:
             ledger=ledger,
             ticker=Ticker(),
             origins=Origins(self.clock),
-            memories=Memories(
-                self.clock, Vault(home / "vault.key"), self.records.append, self.masker.learn, {}
-            ),
+            memories=Memories(self.clock, self.kept.keys, self.records.append, self.masker.learn, {}),
             vitals={"main": Vitals({"spot": 77})},
         )
         self.supervisor = Mailbox(None, now=self.clock.monotonic)
         self.directory.enter("supervisor", Resident(1, self.supervisor))
         self.reloader = Reloader(self.in_force, self.tenants, read.marks, self.clock, self.records.append)
-        self.reloader.start(self.house, Board(), self.directory.address("supervisor"))
+        self.reloader.start(self.house, self.directory.address("supervisor"))
 
     def hide(self, name: str, secret: str) -> None:
         """As one replaces a secret: never half of it, for nobody else."""
@@ -181,7 +179,13 @@ def test_a_removed_account_is_forgotten_and_its_proofs_are_not(reloads: Reloads)
     assert memory.of("main") is not remembered
 
 
-def test_what_was_open_of_a_removed_account_is_over_and_that_of_others_is_not(reloads: Reloads) -> None:
+@pytest.mark.parametrize(
+    "text", ["# none\n", MAIN + "enabled = false\n", MAIN.replace('"bybit"', '"cryptocom"')]
+)
+def test_what_was_open_of_an_account_for_which_nobody_works_any_more_is_over_and_that_of_others_is_not(
+    reloads: Reloads, text: str
+) -> None:
+    """Removed, disabled, or another one under its name: nobody would ever see the end of it."""
     url = reloads.house.settings.database.url
     (reloads.home / "data").mkdir()
     prepare(url)
@@ -191,7 +195,7 @@ def test_what_was_open_of_a_removed_account_is_over_and_that_of_others_is_not(re
     )
     ledger.close()
     began = len(reloads.incidents())
-    reloads.ask("# none\n")
+    reloads.ask(text)
     assert [(one.key, one.account, one.resolved) for one in reloads.incidents()[began:]] == [
         ("main:x", "main", True)
     ]
@@ -250,6 +254,33 @@ def test_a_secret_that_is_replaced_renews_its_account_alone_and_is_never_shown(r
     assert reloads.masker.text("another-secret-of-main") == "[masked]"
     reloads.ask()
     assert reloads.told() == [], "it is in use now"
+
+
+def test_a_secret_of_the_vault_that_is_set_anew_renews_its_account_alone(reloads: Reloads) -> None:
+    vault = reloads.kept.vault
+    vault.set("main-secret", SECRET, 1)
+    text = MAIN.replace("file:main.secret", "vault:main-secret")
+    assert reloads.ask(text + OTHER)["applied"] is True
+    assert vault.path in set(reloads.reloader.files())
+    reloads.told()
+    vault.set("unused", "somebody-elses-secret", 2)
+    assert reloads.ask()["accounts"] == []
+    vault.set("main-secret", "another-secret-of-main", 3)
+    answer = reloads.ask()
+    assert [(one["account"], one["change"]) for one in answer["accounts"]] == [("main", "credentials")]
+    assert reloads.masker.text("another-secret-of-main") == "[masked]"
+
+
+def test_a_vault_that_does_not_open_any_more_keeps_the_old_settings_in_whole(reloads: Reloads) -> None:
+    vault = reloads.kept.vault
+    vault.set("main-secret", SECRET, 1)
+    text = MAIN.replace("file:main.secret", "vault:main-secret")
+    reloads.ask(text)
+    reloads.told()
+    vault.path.write_bytes(b"damaged")
+    (problem,) = reloads.ask(text + "audit_every = 7\n")["problems"]
+    assert problem.startswith(f"accounts.main.api_secret: vault:main-secret: {vault.path} is damaged")
+    assert reloads.told() == []
 
 
 def test_the_stream_of_other_credentials_remembers_nothing_of_the_old_ones(reloads: Reloads) -> None:
@@ -358,6 +389,11 @@ def test_a_sandbox_that_does_not_come_up_is_a_problem_and_nothing_is_applied(
         "problems": ["settings: the sandbox did not come up: exit code 1"],
     }
     assert reloads.told() == []
+
+
+def test_where_nobody_asked_for_the_sandbox_nothing_of_it_can_be_broken(reloads: Reloads) -> None:
+    with pytest.raises(SandboxFailed, match="the sandbox does not run"):
+        reloads.tenants.disturb([{"kind": "drop", "exchange": "bybit"}])
 
 
 def test_a_bug_does_not_end_the_daemons_ear(reloads: Reloads, monkeypatch: pytest.MonkeyPatch) -> None:

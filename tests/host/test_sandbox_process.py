@@ -222,6 +222,31 @@ def test_its_register_is_the_one_that_the_sandbox_reads(world: Path) -> None:
     assert (row["api_key"], row["api_secret"]) == issued
 
 
+# ------------------------------------------------------------------------- what is broken
+
+
+def test_what_is_ordered_to_go_wrong_goes_wrong_until_it_is_cleared(box: SandboxProcess) -> None:
+    def lasting() -> list[str]:
+        with requests.Session() as session:
+            session.trust_env = False
+            return [row["kind"] for row in session.get(f"http://{box.admin}/faults", timeout=10).json()]
+
+    box.fault({"kind": "mute", "exchange": "binance", "account": "demo"})
+    assert lasting() == ["mute"]
+    box.fault({"kind": "clear", "exchange": "binance"})
+    assert lasting() == []
+
+
+def test_an_order_that_is_not_carried_out_is_told(
+    box: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SandboxFailed, match="does not do nothing-known: it says 400"):
+        box.fault({"kind": "nothing-known"})
+    monkeypatch.setattr(SandboxProcess, "admin", "127.0.0.1:1")
+    with pytest.raises(SandboxFailed, match=r"does not do mute: .*refused"):
+        box.fault({"kind": "mute"})
+
+
 # ---------------------------------------------------------------- accounts that come later
 
 

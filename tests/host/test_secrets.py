@@ -97,8 +97,22 @@ def test_a_changed_file_is_read_anew(keys: Path) -> None:
     assert secrets.resolve("file:good") == "another-secret"
 
 
-def test_the_vault_is_said_not_to_be_there_yet(keys: Path) -> None:
-    assert "vault:main: this version has no vault yet" in refusal(Secrets(keys, {}), "vault:main")
+def test_a_secret_of_the_vault_is_asked_of_it_by_name_and_told_to_the_masker(keys: Path) -> None:
+    learned: list[str] = []
+    secrets = Secrets(keys, {}, learned.append, {"main": VALUE}.__getitem__)
+    assert secrets.resolve("vault:main") == VALUE
+    assert learned == [VALUE]
+
+
+def test_what_the_vault_does_not_give_is_named_with_its_reason(keys: Path) -> None:
+    def closed(_name: str) -> str:
+        raise FatalError("it is closed")
+
+    assert refusal(Secrets(keys, {}, vault=closed), "vault:main") == "vault:main: it is closed"
+
+
+def test_the_key_of_the_vault_cannot_lie_in_the_vault(keys: Path) -> None:
+    assert "cannot lie in it" in refusal(Secrets(keys, {}), "vault:main")
 
 
 def test_what_is_no_reference_is_refused_without_being_repeated(keys: Path) -> None:

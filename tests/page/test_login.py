@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Error, Page, expect
@@ -49,6 +50,24 @@ def test_who_is_not_logged_in_any_more_is_led_to_the_login(daemon: Served, page:
     with suppress(Error):  # it may be on its way there by itself
         page.evaluate("void setTimeout(async () => (await import('/static/js/live.js')).refresh())")
     expect(page).to_have_url(f"{daemon.url}/login")
+
+
+def test_who_needs_another_token_when_the_daemon_comes_back_is_led_to_the_login(
+    tmp_path: Path, page: Page
+) -> None:
+    """However long it was away: by then the page has tried many times in vain."""
+    with Served(tmp_path, SETTINGS, {"VIGIL_TEST_TOKEN": TOKEN}) as daemon:
+        daemon.until_served()
+        page.goto(daemon.url)
+        enter(page, TOKEN)
+        expect(page.locator("[data-overall=ok]")).to_be_visible()
+        assert daemon.terminate() == 0
+        page.wait_for_function(
+            "import('/static/js/store.js').then((store) => store.link.value.attempt > 2)", polling=200
+        )
+        daemon.env["VIGIL_TEST_TOKEN"] = TOKEN[::-1]
+        daemon.start()
+        expect(page).to_have_url(f"{daemon.url}/login")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,9 +1,10 @@
 """What an operator does on the page: each order is asked back, and its outcome shown."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.page.served import Site, account, site, until_state
 from tests.support.waiting import eventually
@@ -31,6 +32,15 @@ def test_nothing_is_done_unless_it_is_confirmed(here: Site, page: Page) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert "POST" not in asked
     assert here.daemon.account("main")["state"] == "live"
+
+
+def test_of_an_account_that_is_not_at_the_built_in_sandbox_nothing_can_be_broken(
+    here: Site, page: Page
+) -> None:
+    here.show(page)
+    expect(account(page).get_by_role("button", name="Pause")).to_be_visible()
+    page.wait_for_function("import('/static/js/store.js').then((store) => store.choices.value.length > 0)")
+    expect(page.get_by_role("button", name="Break it")).to_have_count(0)
 
 
 def test_an_account_is_reconciled(here: Site, page: Page) -> None:
@@ -110,3 +120,45 @@ def test_a_question_that_fails_is_told_where_its_answer_would_stand_and_asked_ag
     page.unroute("**/api/balances*")
     trouble.get_by_role("button", name="Ask again").click()
     expect(trouble).to_have_count(0)
+
+
+def test_whoever_is_told_that_he_missed_something_asks_everything_anew(here: Site, page: Page) -> None:
+    """Incidents too: it may be those that he did not take."""
+    hello = {"version": "1", "boot": "b", "sequence": 5, "now": 1}
+    body = f"event: hello\nid: 5\ndata: {json.dumps(hello)}\n\nevent: skipped\nid: 9\ndata: {{}}\n\n"
+    greetings = iter([True])
+
+    def answer(route: Route) -> None:
+        if next(greetings, False):
+            route.fulfill(body=body, content_type="text/event-stream")
+        else:
+            route.abort()
+
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/incidents" in request.url else None)
+    page.route("**/events*", answer)
+    page.goto(here.daemon.url)
+    eventually(lambda: page.title() and len(asked), lambda count: count == 4, what="both questions, twice")
+
+
+def test_an_open_incident_is_shown_however_many_came_after_it(here: Site, page: Page) -> None:
+    old = {"id": 900_000, "key": "k", "kind": "very_old", "severity": "warning", "text": "still so", "account": "main",
+           "opened_at": 5, "seen_at": 5, "count": 1, "resolved_at": None, "acknowledged_at": None}  # fmt: skip
+    newer = [
+        {**old, "id": 900_000 + n, "kind": "newer", "seen_at": n, "resolved_at": n} for n in range(10, 210)
+    ]
+    page.route(
+        "**/api/incidents*",
+        lambda route: route.fulfill(json=[old] if "open=true" in route.request.url else newer),
+    )
+    here.show(page)
+    expect(page.locator("#incidents li:not(.over)", has_text="very old")).to_be_visible()
+
+
+def test_a_view_that_could_not_be_taken_in_once_is_taken_in_the_next_time(here: Site, page: Page) -> None:
+    here.show(page)
+    again = "import('/static/js/live.js').then((live) => live.refresh()).then(() => 'fine', () => 'failed')"
+    page.route("**/api/fills*", lambda route: route.fulfill(json={"no": "rows"}))
+    assert page.evaluate(again) == "failed"
+    page.unroute("**/api/fills*")
+    assert page.evaluate(again) == "fine"

@@ -1,8 +1,12 @@
 """Binance's REST answers: the shapes of the reference, and lists that page as it says."""
 
+from contextlib import closing
 from decimal import Decimal as D
 
 import pytest
+
+from tests.sandbox.client import Rest, Signer
+from tests.support.sandbox import Sandbox, account
 
 ORDER = "/api/v3/order"
 LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "90000.00"}  # fmt: skip
@@ -155,6 +159,44 @@ def test_a_test_order_places_nothing(rest):
     rates = rest.signed("POST", "/api/v3/order/test", **LIMIT, computeCommissionRates="true").json()
     assert rates["standardCommissionForOrder"]["taker"] == "0.00100000"
     assert rest.signed("GET", "/api/v3/openOrders").json() == []
+
+
+def test_the_commission_is_asked_for_by_symbol_and_is_what_is_charged(box, rest):
+    path = "/api/v3/account/commission"
+    said = rest.signed("GET", path, symbol="BTCUSDT").json()
+    assert set(said) == {"symbol", "standardCommission", "specialCommission", "taxCommission", "discount"}
+    assert set(said["taxCommission"]) == {"maker", "taker", "buyer", "seller"}
+    order = box.admin.place("main", "BTCUSDT", "buy", "0.01")
+    charged = sum(D(fill["fee"]) for fill in order["fills"])
+    assert charged == D("0.01") * D(said["standardCommission"]["taker"])
+    assert said["discount"] == {
+        "enabledForAccount": False,
+        "enabledForSymbol": True,
+        "discountAsset": "BNB",
+        "discount": "0.75000000",
+    }
+    for params, code in (
+        ({}, -1102),
+        ({"symbol": "NOSUCH"}, -1121),
+        ({"symbol": "BTCUSDT", "x": "1"}, -1104),
+    ):
+        assert rest.signed("GET", path, **params).json()["code"] == code
+
+
+def test_agreed_rates_and_a_fee_asset_are_told_wherever_rates_are():
+    fees = {"spot": {"maker": "0.0002", "taker": "0.0004"}}
+    with (
+        Sandbox([account("agreed", fees=fees, fee_asset="BNB")]) as box,
+        closing(Rest(box, Signer(box.accounts[0]))) as own,
+    ):
+        said = own.signed("GET", "/api/v3/account/commission", symbol="BTCUSDT").json()
+        assert (said["standardCommission"]["maker"], said["standardCommission"]["taker"]) == (
+            "0.00020000", "0.00040000",
+        )  # fmt: skip
+        assert said["discount"]["enabledForAccount"]
+        assert own.signed("GET", "/api/v3/account").json()["commissionRates"]["taker"] == "0.00040000"
+        tested = own.signed("POST", "/api/v3/order/test", **LIMIT, computeCommissionRates="true").json()
+        assert tested["standardCommissionForOrder"] == {"maker": "0.00020000", "taker": "0.00040000"}
 
 
 def test_the_account_shows_free_and_locked(rest):

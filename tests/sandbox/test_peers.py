@@ -181,6 +181,15 @@ def test_python_binance_trades_and_reads_everything_back(box, python_binance):
     assert python_binance.get_all_orders(symbol="BTCUSDT")[-1]["orderId"] == market["orderId"]
 
 
+def test_peers_read_what_the_account_pays(box, exchange, python_binance):
+    for said in (
+        exchange.private_get_account_commission({"symbol": "BTCUSDT"}),
+        python_binance.v3_get_account_commission(symbol="BTCUSDT"),
+    ):
+        assert said["standardCommission"]["taker"] == "0.00100000"
+        assert said["discount"]["discountAsset"] == "BNB"
+
+
 def test_python_binance_reads_our_refusals(python_binance):
     with pytest.raises(BinanceAPIException) as refused:
         python_binance.order_limit_buy(symbol="BTCUSDT", quantity="0.01", price="90000.001")

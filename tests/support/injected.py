@@ -50,9 +50,23 @@ class Injected(Daemon):
         self.env["PYTHONPATH"] = str(ROOT)
         self.env[CHANGES] = json.dumps({"numbers": dict(numbers or {}), "ping_every": ping_every})
 
+    def _command(self, *words: str) -> list[str]:
+        """Nothing is injected into the words of the command line: they have nothing to do with the daemon's process."""
+        if not words:
+            return super()._command()
+        return [sys.executable, str(ROOT / "supervisor.py"), "--settings", str(self.settings), *words]
+
     def crash(self, child: str) -> None:
         """The thread of this actor raises what no handler catches."""
         self._say("crash", child)
+
+    def betray(self, child: str, reference: str) -> None:
+        """The thread of this actor raises an error that tells a secret."""
+        self._say("betray", child, reference)
+
+    def betray_reader(self, child: str, reference: str) -> None:
+        """The reader of this connection raises one, with a frame in its hand."""
+        self._say("betray-reader", child, reference)
 
     def hang(self, child: str) -> None:
         """The thread of this actor blocks until `release`."""
@@ -102,7 +116,10 @@ class Injected(Daemon):
 
 
 class Crash:
-    """Raise."""
+    """Raise an error that says this."""
+
+    def __init__(self, text: str = "this was injected") -> None:
+        self.text = text
 
 
 class Hang:
@@ -115,10 +132,18 @@ class Hang:
 def suffer(what: Crash | Hang | None) -> None:
     """Have it happen to the calling thread."""
     match what:
-        case Crash():
-            raise RuntimeError("this was injected")
+        case Crash(text=text):
+            raise RuntimeError(text) from ValueError(repr(text))
         case Hang(released=released):
             released.wait()
+
+
+def secret(reference: str) -> str:
+    """What this leads to in the daemon's settings, as nobody may ever see it."""
+    from host.configuration import load
+    from host.vault import custody
+
+    return custody(load(Path("settings.toml"))).secrets.resolve(reference)
 
 
 class Injection:
@@ -177,6 +202,10 @@ class Injection:
             match line.split():
                 case ["crash", child]:
                     self._living[child].me.urge(Crash())
+                case ["betray", child, reference]:
+                    self._living[child].me.urge(Crash(secret(reference)))
+                case ["betray-reader", child, reference]:
+                    self._readers[child] = Crash(secret(reference))
                 case ["hang", child]:
                     self._living[child].me.urge(Hang(self._released))
                 case ["crash-reader", child]:

@@ -1,20 +1,27 @@
 """`/api/WORD`: the socket's answers, in the words of HTTP."""
 
 import json
+import socket
 import threading
+from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from control.answers import answer
 from control.words import WORDS
 from core.differences import Compared
 from core.errors import DatabaseProblem
-from core.messages import Acknowledge, Operate, StopDaemon
-from tests.control.kit import STATUS, fill
+from core.messages import Acknowledge, Faulted, Operate, StopDaemon
+from core.status import AccountStatus
+from tests.control.kit import SNAPSHOT, STATUS, WAIT, fill
 from tests.support.waiting import eventually
 from tests.web.kit import ACTION, Site, serve
+from web.desk import THREADS
 
 
 def test_a_read_answers_what_the_socket_answers(site: Site) -> None:
@@ -88,6 +95,19 @@ def test_a_command_is_told_and_says_who_asked(site: Site, word: str) -> None:
     answer = site.command(word, target="main")
     assert (answer.status, answer.json) == (200, {"accepted": word, "target": "main"})
     assert site.daemon.told == [Operate(word, "main", "web")]  # type: ignore[arg-type]
+
+
+def test_an_account_at_the_sandbox_is_broken_from_the_page_and_a_real_one_is_not(site: Site) -> None:
+    demo = AccountStatus("demo", "bybit", "live", since=0, sandbox=True)
+    site.daemon.snapshot = msgspec.structs.replace(SNAPSHOT, accounts=(*SNAPSHOT.accounts, demo))
+    refused = site.command("fault", target="main", kind="cut")
+    assert (refused.status, "only accounts of the built-in sandbox" in refused.json["error"]) == (400, True)
+    assert (site.daemon.disturbed, site.daemon.told) == ([], [])
+    answer = site.command("fault", target="demo", kind="cut")
+    assert (answer.status, answer.json) == (200, {"accepted": "fault", "target": "demo", "kind": "cut"})
+    assert site.daemon.told == [Faulted("demo", "cut", "web")]
+    assert site.ask("POST", "/api/fault", {}, {"target": "demo", "kind": "cut"}).status == 403
+    assert len(site.daemon.disturbed) == 1
 
 
 def test_an_incident_is_acknowledged(site: Site) -> None:
@@ -177,6 +197,48 @@ def test_every_word_is_served_one_way_or_another(site: Site, monkeypatch: pytest
     for word in set(WORDS.values()) - {WORDS["tail"]}:
         answer = site.get(f"/api/{word.name}") if word.kind == "read" else site.command(word.name)
         assert (answer.status, answer.json) == (200, word.name)
+
+
+def test_an_audit_whose_asker_has_hung_up_gives_its_place_free(site: Site) -> None:
+    with ExitStack() as stack:
+        for _ in range(4):
+            asker = stack.enter_context(socket.create_connection(site.place, timeout=10))
+            asker.sendall(b"GET /api/audit HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        eventually(lambda: len(site.daemon.questions) == 4, what="four audits under way")
+        refused = site.get("/api/audit")
+        assert (refused.status, "Retry-After" in refused.headers) == (429, True)
+    site.daemon.pollers["main"] = Compared("no route")
+    eventually(lambda: site.get("/api/audit").status == 200, what="a place that is free again")
+
+
+@pytest.mark.parametrize(
+    ("word", "given"), [("alerts", {"action": "test"}), ("fault", {"target": "demo", "kind": "cut"})]
+)
+def test_a_command_that_waits_for_somebody_else_makes_the_page_deaf_to_nobody(
+    site: Site, monkeypatch: pytest.MonkeyPatch, word: str, given: dict[str, str]
+) -> None:
+    """As many of them as there are threads for what is read."""
+    asked, over = threading.Semaphore(0), threading.Event()
+
+    def slow(*told: Any) -> Any:
+        if told[2] != word:
+            return answer(*told)
+        asked.release()
+        return over.wait(WAIT)
+
+    monkeypatch.setattr("web.api.answer", slow)
+    askers = [threading.Thread(target=site.command, args=(word,), kwargs=given) for _ in range(THREADS)]
+    try:
+        for asker in askers:
+            asker.start()
+        for _ in askers:
+            assert asked.acquire(timeout=WAIT)
+        assert site.get("/api/status").status == 200
+        assert site.command(word, **given).status == 429
+    finally:
+        over.set()
+        for asker in askers:
+            asker.join(WAIT)
 
 
 def test_an_audit_that_nobody_answers_does_not_hold_up_the_end(tmp_path: Path) -> None:

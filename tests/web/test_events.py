@@ -256,6 +256,14 @@ def test_incidents_come_when_they_are_new_and_when_they_change(site: Site) -> No
         assert ears.next("incidents")["data"] == [{**one, "acknowledged_at": 5}]
 
 
+def test_one_who_comes_later_hears_of_the_incidents_that_others_know(site: Site) -> None:
+    site.ledger.incident_rows = [{"id": 1, "text": "a", "acknowledged_at": None}]
+    with site.greeted() as first:
+        first.next("incidents")
+        with site.greeted() as second:
+            assert second.next("incidents")["data"] == site.ledger.incident_rows
+
+
 def test_silence_is_broken_by_a_comment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web.events, "PING", 0.01)
     with site.listen() as ears:

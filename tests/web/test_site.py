@@ -73,6 +73,13 @@ def test_nobody_without_the_token_sees_anything(locked: Site) -> None:
     assert locked.daemon.told == []
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost:1/static/", "localhost:1/login?", "127.0.0.1:80/healthz#", "localhost:1?"]
+)
+def test_no_host_makes_a_path_look_like_one_that_is_open(locked: Site, host: str) -> None:
+    assert locked.ask("GET", "/api/status", {"Host": host}).status in (400, 401, 421)
+
+
 def test_the_page_leads_to_the_login(locked: Site) -> None:
     answer = locked.get("/")
     assert (answer.status, answer.headers["Location"]) == (303, "/login")

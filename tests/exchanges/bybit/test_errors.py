@@ -9,6 +9,7 @@ import pytest
 from core.errors import (
     BadRequest,
     ClockError,
+    DuplicateOrder,
     FatalError,
     LinkError,
     NotFound,
@@ -174,8 +175,14 @@ def test_a_gateway_error_does_the_same(status: Any) -> None:
     assert type(write(None, status, "<html>")) is UnknownOutcome
 
 
-@pytest.mark.parametrize("code", [110072, 170141, 10014, 110030, 20006])
-def test_a_client_id_that_was_used_before_means_an_earlier_attempt_may_have_worked(code: Any) -> None:
+@pytest.mark.parametrize("code", [110072, 170141, 110030])
+def test_a_client_id_that_was_used_before_means_that_an_earlier_attempt_worked(code: Any) -> None:
+    assert type(write(code)) is DuplicateOrder
+    assert type(read(code)) is LinkError
+
+
+@pytest.mark.parametrize("code", [10014, 20006])
+def test_a_request_that_was_made_before_may_have_worked_then(code: Any) -> None:
     assert type(write(code)) is UnknownOutcome
 
 
@@ -211,6 +218,44 @@ def test_an_order_code_is_a_rejection_on_a_write_and_our_bug_on_a_read(code: Any
 def test_what_was_not_understood_is_our_bug(code: Any) -> None:
     assert type(read(code)) is BadRequest
     assert type(write(code)) is BadRequest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The number of contracts exceeds minimum limit allowed",
+        "params error: order quantity has 4 decimals",
+        "Qty invalid",
+    ],
+)
+def test_a_quantity_that_is_a_wrong_parameter_is_a_rejection_of_the_order(text: str) -> None:
+    rejected = write(10001, text=text)
+    assert (type(rejected), rejected.reason) == (Rejected, "size")
+    assert type(read(10001, text=text)) is BadRequest
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (170218, "would_take"),
+        (170131, "funds"),
+        (110007, "funds"),
+        (170134, "precision"),
+        (170137, "precision"),
+        (110003, "price"),
+        (170193, "percent_price"),
+        (170136, "size"),
+        (110094, "notional"),
+        (170140, "notional"),
+        (170810, "count"),
+        (110020, "count"),
+        (110065, "trading"),
+        (110031, "other"),
+        (176001, "other"),
+    ],
+)
+def test_a_rejection_says_why_by_its_code(code: int, reason: str) -> None:
+    assert write(code).reason == reason
 
 
 def test_status_400_is_our_bug() -> None:

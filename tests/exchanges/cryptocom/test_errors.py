@@ -7,6 +7,7 @@ import pytest
 from core.errors import (
     BadRequest,
     ClockError,
+    DuplicateOrder,
     FatalError,
     LinkError,
     NotFound,
@@ -16,10 +17,17 @@ from core.errors import (
     UnknownOutcome,
     VigilError,
 )
-from exchanges.cryptocom.errors import FIREWALL_WAIT, MAINTENANCE_WAIT, RATE_WAIT, Refusal, classify
+from exchanges.cryptocom.errors import (
+    FIREWALL_WAIT,
+    MAINTENANCE_WAIT,
+    RATE_WAIT,
+    DoubtfulOrder,
+    Refusal,
+    classify,
+)
 
 USER_ERRORS = (
-    *(204, 205, 206, 207, 208, 209, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224),
+    *(205, 206, 207, 208, 209, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224),
     *(225, 226, 227, 228, 229, 230, 307, 308, 309, 310, 312, 313, 314, 315, 318, 325, 415, 1110, 130008),
 )
 FUNDS_AND_RISK = (
@@ -125,9 +133,39 @@ def test_the_codes_of_order_entry_reject_a_write_whatever_the_status(code: Any, 
 
 
 @pytest.mark.parametrize("code", [315, 306, 415, 43005, 40101, 42901, 99999])
-def test_a_refusal_that_names_an_order_leaves_its_outcome_open(code: Any) -> None:
-    assert type(write(code, names_an_order=True)) is UnknownOutcome
-    assert type(read(code, names_an_order=True)) is not UnknownOutcome
+def test_a_refusal_that_names_an_order_leaves_its_outcome_open_and_tells_which(code: Any) -> None:
+    doubtful = write(code, order_id="6530000000000000001")
+    assert isinstance(doubtful, DoubtfulOrder)
+    assert isinstance(doubtful, UnknownOutcome)
+    assert doubtful.order_id == "6530000000000000001"
+    assert not isinstance(read(code, order_id="6530000000000000001"), UnknownOutcome)
+
+
+@pytest.mark.parametrize("order_id", [None, "", "6530000000000000001"])
+def test_a_client_id_that_was_used_before_means_that_an_earlier_attempt_worked(order_id: Any) -> None:
+    assert type(write(204, order_id=order_id)) is DuplicateOrder
+    assert type(read(204)) is BadRequest
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (43005, "would_take"),
+        (306, "funds"),
+        (213, "precision"),
+        (308, "price"),
+        (315, "percent_price"),
+        (314, "size"),
+        (415, "size"),
+        (318, "count"),
+        (309, "trading"),
+        (325, "other"),
+    ],
+)
+def test_a_rejection_says_why_by_its_code(code: int, reason: str) -> None:
+    rejected = write(code)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == reason
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from core.facts import Fill, OrderState
 from core.wire import Call
 from exchanges.base import Complete, Credentials, HeldOrder
 from exchanges.cryptocom import Cryptocom, calls
+from exchanges.cryptocom.errors import DoubtfulOrder
 from exchanges.cryptocom.rest import CryptocomRest
 from exchanges.cryptocom.sign import Signer, written
 from tests.exchanges.cryptocom.messages import MS, NOW, order, recorded, trade
@@ -135,11 +136,11 @@ def test_every_documented_error_of_a_read_is_understood(name: Any, status: Any, 
     ("name", "kind"),
     [
         ("create_order_error_213_no_result", Rejected),
-        ("create_order_error_314_with_result", UnknownOutcome),
-        ("create_order_error_315_with_result", UnknownOutcome),
-        ("create_order_error_325_with_result", UnknownOutcome),
-        ("create_order_error_415_with_result", UnknownOutcome),
-        ("amend_order_error_306_with_result", UnknownOutcome),
+        ("create_order_error_314_with_result", DoubtfulOrder),
+        ("create_order_error_315_with_result", DoubtfulOrder),
+        ("create_order_error_325_with_result", DoubtfulOrder),
+        ("create_order_error_415_with_result", DoubtfulOrder),
+        ("amend_order_error_306_with_result", DoubtfulOrder),
     ],
 )
 @pytest.mark.parametrize("status", [400, 500])

@@ -15,7 +15,8 @@ from core.errors import BadRequest, ClockError, FatalError, LinkError, RateLimit
 from core.facts import Balance, Fill, OrderState, Unrecognised
 from exchanges.base import Broken, Decoded, Reached, Resubscribed, Send
 from exchanges.cryptocom import Cryptocom
-from exchanges.cryptocom.stream import NEEDED, QUIET_MS, USEFUL, UserSession
+from exchanges.cryptocom.beats import QUIET_MS
+from exchanges.cryptocom.stream import NEEDED, USEFUL, UserSession
 from tests.exchanges.cryptocom.messages import NOW, asset, order, position, push, trade, wallet
 from tests.exchanges.kit import CREDENTIALS, SECRET, text, vectors
 

@@ -303,7 +303,13 @@ def test_parameters_of_com_are_refused(rest: Rest, verb: str, path: str, params:
 
 
 @pytest.mark.parametrize(
-    "path", ["/sapi/v1/account/apiRestrictions", "/api/v3/myAllocations", "/api/v3/order/amendments"]
+    "path",
+    [
+        "/sapi/v1/account/apiRestrictions",
+        "/api/v3/myAllocations",
+        "/api/v3/order/amendments",
+        "/api/v3/account/commission",
+    ],
 )
 def test_calls_of_com_are_not_found(rest: Rest, path: str) -> None:
     assert rest.signed("GET", path).status_code == 404
@@ -322,6 +328,16 @@ def test_answers_lack_what_binance_us_leaves_out(rest: Rest) -> None:
     canceled = rest.signed("DELETE", "/api/v3/order", symbol="BTCUSDT", **both).json()
     assert canceled["status"] == "CANCELED"
     assert not {"transactTime", "origQuoteOrderQty"} & canceled.keys()
+
+
+def test_fees_are_told_by_a_call_of_its_own_for_one_symbol_or_all(rest: Rest) -> None:
+    path = "/sapi/v1/asset/query/trading-fee"
+    row = {"symbol": "BTCUSDT", "makerCommission": "0.001", "takerCommission": "0.001"}
+    assert rest.signed("GET", path, symbol="BTCUSDT").json() == [row]
+    assert row in rest.signed("GET", path).json()
+    assert len(rest.signed("GET", path).json()) == 5
+    assert code(rest.signed("GET", path, symbol="NOSUCH")) == (400, -1121)
+    assert code(rest.signed("GET", path, pair="BTCUSDT")) == (400, -1104)
 
 
 def test_limits_are_those_of_binance_us(rest: Rest) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import ccxt
 import pytest
+from binance import Client
 from unicorn_binance_websocket_api import BinanceWebSocketApiManager
 
 from tests.support.sandbox import Sandbox, account
@@ -73,7 +74,7 @@ def exchange(box: Sandbox) -> Any:
         "apiKey": entry["api_key"],
         "secret": entry["api_secret"],
         "enableRateLimit": False,
-        "urls": {"api": {"public": base, "private": base, "v1": base, "web": base, "sapi": box.url(US)}},
+        "urls": {"api": {"public": base, "private": base, "v1": base, "web": base, "sapi": f"{box.url(US)}/sapi/v1"}},
         "options": {"fetchCurrencies": False, "fetchMargins": False, "defaultType": "spot"},
     })  # fmt: skip
 
@@ -88,6 +89,18 @@ def test_ccxt_places_reads_and_cancels_an_order(exchange: Any) -> None:
     assert exchange.fetch_order(placed["id"], "BTC/USDT")["status"] == "open"
     assert [one["id"] for one in exchange.fetch_open_orders("BTC/USDT")] == [placed["id"]]
     assert exchange.cancel_order(placed["id"], "BTC/USDT")["status"] == "canceled"
+
+
+def test_peers_read_what_the_account_pays(box: Sandbox, exchange: Any) -> None:
+    row = {"symbol": "BTCUSDT", "makerCommission": "0.001", "takerCommission": "0.001"}
+    assert exchange.sapi_get_asset_query_trading_fee({"symbol": "BTCUSDT"}) == [row]
+    local = type(
+        "Local", (Client,), {"API_URL": f"{box.url(US)}/api", "MARGIN_API_URL": f"{box.url(US)}/sapi"}
+    )
+    client = local(box.accounts[0]["api_key"], box.accounts[0]["api_secret"])
+    with contextlib.closing(client.session):
+        client.tld = "us"
+        assert client.get_trade_fee(symbol="BTCUSDT") == [row]
 
 
 def test_ccxt_sees_what_was_traded(box: Sandbox, exchange: Any) -> None:

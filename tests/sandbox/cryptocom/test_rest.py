@@ -369,6 +369,16 @@ def test_fee_rates_are_told_in_basis_points(rest):
     assert row["effective_taker_rate_bps"] == "3"
 
 
+def test_agreed_rates_are_told_by_both_calls():
+    fees = {"spot": {"maker": "0.00065", "taker": "0.002425"}}
+    with Sandbox([account("main", "cryptocom", fees=fees)], exchanges=("cryptocom",)) as box:
+        own = Rest(box, box.accounts[0])
+        assert own.ask("private/get-fee-rate")["effective_spot_maker_rate_bps"] == "6.5"
+        assert own.ask("private/get-fee-rate")["effective_deriv_maker_rate_bps"] == "1.1"
+        row = own.ask("private/get-instrument-fee-rate", instrument_name="BTC_USD")
+        assert (row["effective_maker_rate_bps"], row["effective_taker_rate_bps"]) == ("6.5", "24.25")
+
+
 def test_a_key_belongs_to_one_account(rest):
     answer = rest.ask("private/get-accounts", page=0, page_size=20)
     assert (answer["master_account"]["name"], answer["sub_account_list"]) == ("main", [])

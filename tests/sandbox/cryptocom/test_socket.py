@@ -262,7 +262,7 @@ def test_an_unsubscription_counts_as_the_end_of_an_armed_connection(box, user):
 @pytest.fixture(scope="module")
 def quick_box():
     """Heartbeats that a test can wait for."""
-    options = ("--ping-every", "0.1", "--pong-within", "0.5")
+    options = ("--ping-every", "0.1", "--pong-within", "1.5")
     with Sandbox([account("main", "cryptocom")], exchanges=("cryptocom",), options=options) as box:
         yield box
 

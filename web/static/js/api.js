@@ -1,7 +1,7 @@
 // Questions to the daemon, and orders given to it. Every failure comes out as a text for people.
 
 /** What went wrong, in words; `status` is that of HTTP, 0 where nobody answered. */
-export class Trouble extends Error {
+class Trouble extends Error {
   constructor(text, status) {
     super(text);
     this.status = status;

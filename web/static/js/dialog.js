@@ -24,24 +24,34 @@ const WORDS = {
   },
 };
 
-const asked = signal(null); // {word, target}
+const asked = signal(null); // {title, target, text, label, isGrave, said, word, body}
 const progress = signal({ isBusy: false, error: null });
 
 export const label = (word) => WORDS[word].label;
 
 /** Ask whether to do this. */
 export function confirm(word, target) {
+  const order = WORDS[word];
+  ask({ ...order, title: order.label, target, word, body: { target }, said: `${order.label} of ${target} is on its way.` });
+}
+
+/** Ask whether to break, or to mend, this at the sandbox; `choice` is a row of `faults`. */
+export function confirmFault({ kind, label, text, mends }, target) {
+  ask({ label, text, isGrave: !mends, title: `${label}:`, target, word: "fault", body: { target, kind }, said: `${label}: done to ${target}.` });
+}
+
+function ask(order) {
   progress.value = { isBusy: false, error: null };
-  asked.value = { word, target };
+  asked.value = order;
 }
 
 async function go() {
-  const { word, target } = asked.value;
+  const { word, body, said } = asked.value;
   progress.value = { isBusy: true, error: null };
   try {
-    await tell(word, { target });
+    await tell(word, body);
     asked.value = null;
-    say(`${label(word)} of ${target} is on its way.`);
+    say(said);
   } catch (trouble) {
     progress.value = { isBusy: false, error: trouble.message };
   }
@@ -67,15 +77,14 @@ export function Dialog() {
     if (!open && element.current.open) element.current.close();
   }, [open]);
   const { isBusy, error } = progress.value;
-  const word = open && WORDS[open.word];
   return html`<dialog ref=${element} aria-labelledby="dialog-title" aria-describedby="dialog-text" onClose=${() => (asked.value = null)}>
-    ${open && html`<h2 id="dialog-title">${word.label} <em>${open.target}</em>?</h2>
-    <p id="dialog-text">${word.text}</p>
+    ${open && html`<h2 id="dialog-title">${open.title} <em>${open.target}</em>?</h2>
+    <p id="dialog-text">${open.text}</p>
     ${error && html`<p class="trouble" role="alert">${error}</p>`}
     <div class="choices">
       <button type="button" onClick=${() => (asked.value = null)}>Cancel</button>
-      <button type="button" class=${word.isGrave ? "grave" : "main"} disabled=${isBusy} onClick=${go}>
-        ${isBusy ? "Asking…" : error ? "Try again" : word.label}
+      <button type="button" class=${open.isGrave ? "grave" : "main"} disabled=${isBusy} onClick=${go}>
+        ${isBusy ? "Asking…" : error ? "Try again" : open.label}
       </button>
     </div>`}
   </dialog>`;

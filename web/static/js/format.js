@@ -1,7 +1,7 @@
 // How numbers, spans and moments read. Pure: text in, text out, no clock of its own.
 // What is not known is "–", never 0.
 
-export const UNKNOWN = "–";
+const UNKNOWN = "–";
 
 const pad = (n) => String(n).padStart(2, "0");
 

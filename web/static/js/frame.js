@@ -14,7 +14,7 @@ export const time = (ms, nowMs) =>
     : html`<time datetime=${new Date(ms).toISOString()} title=${utc(ms)}>${moment(ms, nowMs)}</time>`;
 
 /** "last update 12 s ago", once that is worth saying. */
-export function Age() {
+function Age() {
   const seconds = silence.value;
   if (link.value.heard === null || seconds < QUIET) return null;
   return html`<span class="tag old">${icon("wait")} last update ${span(seconds)} ago</span>`;

@@ -1,7 +1,7 @@
 // The one place where the vendored libraries meet: markup, signals, and rows that are drawn
 // again only when what they show is another object.
-import { Component, Fragment, h, render } from "../vendor/preact.js";
-import { useEffect, useMemo, useRef, useState } from "../vendor/preact-hooks.js";
+import { Component, h, render } from "../vendor/preact.js";
+import { useEffect, useRef, useState } from "../vendor/preact-hooks.js";
 import { batch, computed, effect, signal } from "../vendor/signals.js";
 import htm from "../vendor/htm.js";
 
@@ -20,4 +20,4 @@ export function steady(draw) {
   };
 }
 
-export { batch, computed, effect, Fragment, render, signal, useEffect, useMemo, useRef, useState };
+export { batch, computed, effect, render, signal, useEffect, useRef, useState };

@@ -30,7 +30,7 @@ const SHAPES = {
 export const icon = (name, kind = "") => html`<svg class=${`icon ${kind}`} viewBox="0 0 16 16" aria-hidden="true" focusable="false">${SHAPES[name]}</svg>`;
 
 /** How each state of an account looks: its shape, and whether it is good news. */
-export const STATES = {
+const STATES = {
   live: ["check", "ok"],
   starting: ["half", "busy"],
   connecting: ["half", "busy"],

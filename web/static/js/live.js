@@ -43,9 +43,9 @@ export function retryNow() {
 
 let fetching = null;
 
-/** Fetch every view again, after those that are being fetched. */
+/** Fetch every view again, after those that are being fetched, however that ends. */
 export function refresh() {
-  fetching = (fetching ?? Promise.resolve()).then(fetchViews);
+  fetching = (fetching ?? Promise.resolve()).then(fetchViews, fetchViews);
   return fetching;
 }
 
@@ -90,7 +90,7 @@ function open() {
     });
   on("hello", greeted);
   on("facts", (rows) => (store.applyFacts(rows), moved(rows), draw(rows.length)));
-  on("skipped", () => void refresh());
+  on("skipped", askAgain);
   on("status", statusCame);
   on("chart", (point) => store.takePoints([point]));
   on("incidents", store.takeIncidents);
@@ -120,7 +120,7 @@ function lost(why) {
 
 /** An EventSource does not say why it was refused; a question does, and leads to the login where that is why. */
 async function whyRefused() {
-  if (attempt === 2) await ask("version").catch(() => null);
+  if (attempt >= 2) await ask("version").catch(() => null);
 }
 
 function greeted(hello) {
@@ -156,8 +156,12 @@ const QUESTIONS = {
     if (day && asset) store.fees.value = { day, asset };
   },
   incidents: async () => {
-    const rows = await get("incidents", "incidents", { limit: 200 });
-    if (rows) store.replaceIncidents(rows);
+    const [newest, open] = await Promise.all([get("incidents", "incidents", { limit: 200 }), get("incidents", "incidents", { open: "true", limit: 0 })]);
+    if (newest && open) store.replaceIncidents([...newest, ...open]);
+  },
+  choices: async () => {
+    const rows = await get("health", "faults");
+    if (rows) store.choices.value = rows;
   },
   views: refresh,
 };

@@ -17,6 +17,7 @@ export const histories = signal({}); // of `accounts`: uptime, blind seconds, ga
 export const coverage = signal(null);
 export const fees = signal(null); // {day: rows, asset: rows}
 export const incidents = signal(null);
+export const choices = signal([]); // what may be broken of an account at the sandbox
 export const chart = signal([]);
 export const failures = signal({}); // panel -> what went wrong when it was asked for
 export const now = signal(Date.now()); // moves once a second
@@ -202,14 +203,11 @@ export function takePoints(points) {
 }
 
 /** Incidents that changed, or that are new, join those that are known. */
-export function takeIncidents(rows) {
-  const all = new Map((incidents.value ?? []).map((row) => [row.id, row]));
-  for (const row of rows) all.set(row.id, row);
-  incidents.value = [...all.values()].sort(newest("seen_at"));
-}
+export const takeIncidents = (rows) => replaceIncidents([...(incidents.value ?? []), ...rows]);
 
+/** These are known; where one is there twice, the later counts. */
 export const replaceIncidents = (rows) => {
-  incidents.value = [...rows].sort(newest("seen_at"));
+  incidents.value = [...new Map(rows.map((row) => [row.id, row])).values()].sort(newest("seen_at"));
 };
 
 export function setFailure(panel, text) {

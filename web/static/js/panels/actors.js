@@ -15,7 +15,7 @@ const LOOK = {
 };
 
 /** Groups in the order in which they first appear, each with its actors. Pure. */
-export function grouped(actors) {
+function grouped(actors) {
   const groups = new Map();
   for (const actor of actors) groups.set(actor.group, [...(groups.get(actor.group) ?? []), actor]);
   return [...groups];

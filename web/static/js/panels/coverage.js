@@ -10,7 +10,7 @@ const WIDTH = 1440;
 const HEIGHT = 14;
 
 /** How it stands with a gap, in a sentence. */
-export function ending(gap) {
+function ending(gap) {
   if (gap.open) return gap.until === null ? "still going on" : "watched again, not yet proven";
   const after = gap.closed_after_s === null ? "" : `, ${span(gap.closed_after_s)} after its end`;
   const brought = gap.repaired ? `, ${plural(gap.repaired, "missing fact")} brought` : ", nothing was missing";

@@ -32,5 +32,5 @@ const Fill = steady(({ row }) => html`<tr class=${row.flash ? "flash" : ""} data
   <td><${Source} name=${row.source} /></td>
   <td title=${`order ${row.order_id}, trade ${row.trade_id}`}>${row.account}</td></tr>`);
 
-export const Source = ({ name }) =>
+const Source = ({ name }) =>
   name === "stream" ? html`<span class="source">stream</span>` : html`<span class="source repaired" title="The stream did not tell this one">${icon("diamond")}${name}</span>`;

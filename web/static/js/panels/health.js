@@ -1,15 +1,16 @@
 // Stream health: of each account whether it is seen, how fresh that is, and up to when the ledger
 // is proven. This is what the rest of the page rests on, so it comes first.
-import { html } from "../html.js";
+import { html, useState } from "../html.js";
 import { percent, plural, span, spanFrom, words } from "../format.js";
 import { confirm, label } from "../dialog.js";
 import { icon, stateLook } from "../icons.js";
 import { Panel, time } from "../frame.js";
-import { daemonNow, histories, now, status } from "../store.js";
+import { choices, daemonNow, histories, now, status } from "../store.js";
 import { Coverage } from "./coverage.js";
+import { Menu, Opener } from "./faults.js";
 
-export const EXCHANGES = { binance: "Binance", binance_us: "Binance.US", bybit: "Bybit", cryptocom: "Crypto.com" };
-export const exchangeName = (name) => EXCHANGES[name] ?? words(name);
+const EXCHANGES = { binance: "Binance", binance_us: "Binance.US", bybit: "Bybit", cryptocom: "Crypto.com" };
+const exchangeName = (name) => EXCHANGES[name] ?? words(name);
 
 export function Health() {
   const accounts = status.value?.accounts ?? null;
@@ -36,11 +37,14 @@ function Account({ row }) {
   const [shape, kind] = stateLook(row.state);
   const past = histories.value[row.account];
   const name = `account-${row.account}`;
+  const [isBreaking, setBreaking] = useState(false);
+  const breaking = { account: row.account, id: `faults-${row.account}`, isOpen: isBreaking, toggle: () => setBreaking(!isBreaking) };
+  const mayBreak = row.sandbox && choices.value.length > 0;
   return html`<li class=${`account ${kind}`} data-account=${row.account} data-state=${row.state}>
     <article aria-labelledby=${name}>
       <div class="who">
         <h3 id=${name}>${row.account}</h3>
-        <span class="exchange">${exchangeName(row.exchange)}</span>
+        <span class="exchange">${exchangeName(row.exchange)}${row.sandbox && " (sandbox)"}</span>
         <span class=${`state ${kind}`} title=${`since ${new Date(row.since).toISOString()}`}>${icon(shape)}<b>${words(row.state)}</b></span>
         <span class="since">for ${spanFrom(row.since, daemonNow.value)}</span>
       </div>
@@ -51,7 +55,9 @@ function Account({ row }) {
       <div class="actions" role="group" aria-label=${`Actions for ${row.account}`}>
         ${actionsFor(row.state).map((word) => html`<button key=${word} type="button" class="small" onClick=${() => confirm(word, row.account)}>
           ${label(word)}<span class="only-read"> ${row.account}</span></button>`)}
+        ${mayBreak && html`<${Opener} ...${breaking} />`}
       </div></div>
+      ${mayBreak && isBreaking && html`<${Menu} ...${breaking} />`}
     </article>
   </li>`;
 }
@@ -72,7 +78,7 @@ function signs(row, past) {
     ${sign("breaker", words(row.breaker.mode), { kind: row.breaker.mode === "closed" ? "" : "off", small: breakerNote(row.breaker) })}
     ${sign("reconnects", row.reconnects, { small: past?.last_cause && row.reconnects ? past.last_cause : null, title: past?.last_cause ?? undefined })}
     ${sign("live, 24 h", percent(past?.uptime_24h_pct), { small: past?.blind_s ? `blind ${span(past.blind_s)} in all` : null })}
-    ${keySign(row, past)}`;
+    ${keySign(row)}`;
 }
 
 const ago = (seconds) => (seconds === null ? html`<span class="unknown">never</span>` : span(seconds));
@@ -83,8 +89,7 @@ function breakerNote({ failures, retry_in_s }) {
 }
 
 /** A listen key ends by itself unless it is renewed; where there is one, its age is worth a look. */
-function keySign(row, past) {
-  if (row.key_expires_at) return sign("key expires", time(row.key_expires_at, daemonNow.value), { small: spanFrom(daemonNow.value, row.key_expires_at) });
-  const renewed = past?.duties?.listen_key;
-  return renewed === null || renewed === undefined ? null : sign("listen key", `${span(renewed)} ago`, { title: "When it was last renewed" });
+function keySign({ duties }) {
+  const age = duties.listen_key ?? null;
+  return age === null ? null : sign("listen key", `${span(grown(age))} ago`, { title: "When it was last renewed" });
 }

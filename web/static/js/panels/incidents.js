@@ -7,14 +7,14 @@ import { icon } from "../icons.js";
 import { Panel, time } from "../frame.js";
 import { daemonNow, incidents, takeIncidents } from "../store.js";
 
-const LOOK = { critical: ["octagon", "bad"], error: ["octagon", "bad"], warning: ["triangle", "warn"], info: ["info", "idle"] };
+const LOOK = { critical: ["octagon", "bad"], warning: ["triangle", "warn"], info: ["info", "idle"] };
 const SHOWN = 50;
 const asking = signal(null);
 
 export const isOpen = (row) => row.resolved_at === null;
 
 /** Open ones first, and among them those that nobody has acknowledged. */
-export const ranked = (rows) => [...rows].sort((a, b) => rank(a) - rank(b) || b.seen_at - a.seen_at);
+const ranked = (rows) => [...rows].sort((a, b) => rank(a) - rank(b) || b.seen_at - a.seen_at);
 const rank = (row) => (isOpen(row) ? (row.acknowledged_at ? 1 : 0) : 2);
 
 export function Incidents() {
@@ -46,8 +46,8 @@ function Incident({ row }) {
 async function acknowledge(row) {
   asking.value = row.id;
   try {
-    const answer = await tell("acknowledge", { id: row.id });
-    takeIncidents([answer && answer.id === row.id && answer.kind ? answer : { ...row, acknowledged_at: daemonNow.value }]);
+    await tell("acknowledge", { id: row.id });
+    takeIncidents([{ ...row, acknowledged_at: daemonNow.value }]);
     say("Acknowledged.");
   } catch (trouble) {
     say(`Not acknowledged: ${trouble.message}`);

@@ -1,0 +1,107 @@
+"""What trades earned, net of all fees, in the quote asset.
+
+1. Realised is what the sold units of a trade brought, less the fees of their sale,
+   less the cost of all units that left (core/profit, rule 2). It is not known as long
+   as a fee of it is not known, and then it is not 0.
+2. Unrealised is what the units that have not left would bring at a price, less the
+   fee of selling them at it (one in units is worth them at that price), less their
+   cost. The dust has it too.
+3. Every unit's cost is in exactly one of the two, so realised and the cost of what is
+   still held, together, are the money that went and came.
+4. A trade counts on the day (UTC) on which its last unit was sold, in its symbol;
+   what is not finished counts on none. Amounts of different quote assets are never
+   added up.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from core.lots import FINISHED, Lot
+from core.money import EXACT, add, plain
+from core.profit import ONE, Holding, Rate, Unknown, bought
+
+
+class Earned(msgspec.Struct, frozen=True, gc=False):
+    """The sold part of a trade: `proceeds` before `fees`, both in the quote asset as is `cost`."""
+
+    units: Decimal
+    proceeds: Decimal
+    fees: Decimal
+    cost: Decimal
+
+    @property
+    def profit(self) -> Decimal:
+        return EXACT.subtract(EXACT.subtract(self.proceeds, self.fees), self.cost)
+
+
+def realised(lot: Lot) -> Earned | None:
+    """What was sold of a trade so far; None while a fee of it is not known."""
+    sold = [one for sell in lot.sells for one in sell.sold]
+    charged = [one.charged for one in sold if one.charged is not None]
+    if len(charged) < len(sold):
+        return None
+    gone = lot.consumed
+    return Earned(
+        units=gone.units,
+        proceeds=add(EXACT.multiply(one.fill.price, one.fill.quantity) for one in sold),
+        fees=add(fee.quote for fee in charged),
+        cost=gone.cost,
+    )
+
+
+def held(lot: Lot, values: Mapping[str, Decimal]) -> Holding | None:
+    """What of a trade is not sold and not dust; None while its purchase cannot be booked.
+
+    `values` are prices of third assets in the quote asset, as in core/profit.
+    """
+    if lot.holding is not None:
+        return Holding() if lot.state in FINISHED else lot.left
+    own = bought(lot.bought, lot.pair, values)
+    return None if isinstance(own, Unknown) else own
+
+
+def unrealised(holding: Holding, price: Decimal | None, rate: Rate) -> Decimal | None:
+    """What a holding would earn if it were sold at that price (rule 2); None where there is no price."""
+    if price is None:
+        return None
+    kept = EXACT.subtract(ONE, EXACT.add(rate.units, rate.quote))
+    return EXACT.subtract(EXACT.multiply(EXACT.multiply(holding.units, price), kept), holding.cost)
+
+
+def summary(lots: Iterable[Lot]) -> list[dict[str, Any]]:
+    """One row for each account, day, symbol and quote asset, in their order (rule 4).
+
+    `trades` counts the finished ones that sold anything; `unknown` those of them whose
+    profit is not known, which is in no sum.
+    """
+    found: dict[tuple[str, ...], list[Earned | None]] = {}
+    for lot in lots:
+        at = max((one.fill.traded_at for sell in lot.sells for one in sell.sold), default=None)
+        if lot.state in FINISHED and at is not None:
+            place = (lot.account, day(at), lot.bought.category, lot.bought.symbol, lot.pair[1])
+            found.setdefault(place, []).append(realised(lot))
+    return [_row(place, earned) for place, earned in sorted(found.items())]
+
+
+def day(at: int) -> str:
+    """The day (UTC) of a time in ms."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d}"
+
+
+def _row(place: tuple[str, ...], earned: list[Earned | None]) -> dict[str, Any]:
+    known = [one for one in earned if one is not None]
+    sums = {
+        name: plain(add(getattr(one, name) for one in known))
+        for name in ("units", "proceeds", "fees", "cost", "profit")
+    }
+    names = ("account", "day", "category", "symbol", "quote")
+    return {
+        **dict(zip(names, place, strict=True)),
+        "trades": len(earned),
+        "unknown": len(earned) - len(known),
+        **sums,
+    }
