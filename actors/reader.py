@@ -1,13 +1,9 @@
-"""The thread that owns one private socket, from its lookup to its last frame.
+"""The reader of one private socket: from the key that lets it in to its last frame.
 
-It connects, runs the exchange's session, decodes, and hands facts to the inlet
-itself: between a frame and the ledger stands no mailbox. Its actor serves one
-all the while, and hears from here only what concerns the session, as Notices,
-the end included, whatever ended it.
+It decodes, and hands facts to the inlet itself: between a frame and the ledger
+stands no mailbox. Its actor serves one all the while, and hears from here only
+what concerns the session, as Notices, the end included, whatever ended it.
 
-* The session belongs to this thread alone. Whoever wants something of it leaves
-  a request and wakes the socket.
-* Only bytes from the peer are a sign of life (`heard_at`), never our own loop.
 * Where the socket is entered by a key, this thread asks for it first: it may
   block. A key that could not be confirmed but must be alive still is used.
 * A refused timestamp has the clock set before the end is told. Where the exchange
@@ -19,18 +15,16 @@ the end included, whatever ended it.
   on the old socket is lost. If that pong does not come, it says so by Lost.
 """
 
-import heapq
-import threading
-from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Literal, TypeVar, assert_never
+from typing import Literal, TypeVar
 
 import msgspec
 import structlog
 
 from actors.inlet import Inlet
 from actors.memory import StreamMemory
+from actors.sockets import SocketReader
 from core.clock import Clock
 from core.errors import AuthInDoubt, ClockError, FatalError, KeyGone, LinkError, RateLimited, VigilError
 from core.facts import Batch, Fact, Origin, Unrecognised
@@ -38,13 +32,9 @@ from core.secrecy import masked
 from core.status import Vitals
 from core.wire import Call, Reply
 from exchanges.base import (
-    Broken,
     KeyedSession,
-    PongReceived,
-    Reached,
     Resubscribed,
     RotateSoon,
-    Send,
     Signal,
     StreamSession,
 )
@@ -58,7 +48,7 @@ T = TypeVar("T")
 
 LINGER = 1.0  # seconds that a retired reader reads on at least
 RETIRE_WITHIN = 5.0
-_HEARTBEAT, _LAST_PING = b"vigil", b"vigil retires"
+_LAST_PING = b"vigil retires"
 _ODD = {Unrecognised}
 
 # --------------------------------------------------------- what the actor hears
@@ -126,101 +116,45 @@ class Desk:
     owe: Callable[[], object]  # balances are owed: have somebody look in a moment
 
 
-class StreamReader:
-    """One socket's thread. `start` it once; everything but the attributes is for any thread."""
+class StreamReader(SocketReader):
+    """One private socket's thread."""
+
+    session: StreamSession
 
     def __init__(
         self, number: int, session: StreamSession, plug: Callable[[str], WebSocket], desk: Desk
     ) -> None:
-        """`plug` makes a socket to this URL, which may be complete only when the thread runs."""
-        self.number = number
-        self.heard_at: float | None = None  # boottime of the peer's last byte; None until it is open
-        self.is_subscribed = False
-        self.has_told_its_end = False  # final once the thread is not alive any more
-        self.session = session
-        self._plug = plug
-        self._plugged: WebSocket | None = None
+        super().__init__(number, session, plug, owner=desk.origin, clock=desk.clock, time_ms=desk.time_ms)
         self._desk = desk
         self._secrets = desk.secrets
-        self._clock = desk.clock
-        self._requests: deque[Callable[[], None]] = deque()
-        self._delayed: list[tuple[float, int, str]] = []  # frames to be sent at a monotonic second
-        self._deadline: tuple[float, str] | None = None  # of the phase that the session is in
         self._retire_at: float | None = None  # None: not retired, or its last pong has not come
-        self._awaits_pong = False
-        self._ended = self._is_dismissed = self._is_aborted = False
         self._client: RestClient | None = None
-        name = f"{desk.origin.child}#{desk.origin.gen} reader {number}"
-        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
 
     # --------------------------------------------------------------- any thread
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def beat(self) -> None:
-        """Have a heartbeat sent."""
-        self._ask(self._beat)
 
     def retire(self) -> None:
         """Have it read to the end of what is on its way, then end with Retired."""
         self._ask(self._retire)
 
-    def dismiss(self) -> None:
-        """End it now; nobody wants to hear of it any more."""
-        self._is_dismissed = True
-        self.abort()
-
     def abort(self) -> None:
         """End it now, whatever it is doing. It tells that it was lost."""
-        self._is_aborted = True
-        if (socket := self._plugged) is not None:
-            socket.abort()
+        super().abort()
         if (client := self._client) is not None:
             client.abort()
 
-    def join(self, timeout: float) -> None:
-        self._thread.join(timeout)
-
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def _ask(self, request: Callable[[], None]) -> None:
-        self._requests.append(request)
-        if (socket := self._plugged) is not None:
-            socket.wake()
-
-    @property
-    def _socket(self) -> WebSocket:
-        assert self._plugged is not None
-        return self._plugged
-
     # -------------------------------------------------------------- its own life
 
-    def _live(self) -> None:
-        """From the first lookup to the last notice; what is raised here ends the session."""
-        notice: Notice
-        try:
-            self._desk.tell(Progressed(self.number, "connecting"))
-            if isinstance(self.session, KeyedSession):
-                self._enter(self.session)
-            self._open()
-            while not self._ended:
-                self._turn()
-            notice = Retired(self.number)
-        except Exception as error:  # noqa: BLE001  the border of supervision: the actor raises it again
-            emptied = self._retire_at is not None and isinstance(error, LinkError)
-            notice = Retired(self.number) if emptied else Lost(self.number, error)
-        except BaseException as error:  # noqa: BLE001  a thread may not vanish without a word
-            notice = Lost(self.number, RuntimeError(f"the reader ended with {error!r}"))
-        if self._plugged is not None:
-            self._plugged.close()
-        if self._is_dismissed:
-            return
-        if isinstance(notice, Lost):
-            notice = Lost(self.number, self._looked_into(notice.error))
-        self._desk.tell(notice)
-        self.has_told_its_end = True
+    def _prepare(self) -> None:
+        self._desk.tell(Progressed(self.number, "connecting"))
+        if isinstance(self.session, KeyedSession):
+            self._enter(self.session)
+
+    def _tell_end(self, error: Exception | None) -> None:
+        emptied = self._retire_at is not None and isinstance(error, LinkError)
+        if error is None or emptied:
+            self._desk.tell(Retired(self.number))
+        else:
+            self._desk.tell(Lost(self.number, self._looked_into(error)))
 
     def _enter(self, session: KeyedSession) -> None:
         """Have a key. A shared one is the same for every socket of the account."""
@@ -252,43 +186,20 @@ class StreamReader:
         finally:
             client.close()
 
-    def _open(self) -> None:
-        self._plugged = self._plug(self.session.url)
-        if self._is_aborted:
-            self._plugged.abort()
-        self._socket.open()
-        self.heard_at = self._clock.boottime()
-        within = self.session.subscribe_timeout
-        self._deadline = (self._clock.monotonic() + within, f"not subscribed within {within:.0f} s")
-        for signal in self.session.opened(self._desk.time_ms()):
-            self._act(signal)
+    def _moments(self) -> list[float]:
+        return [*super()._moments(), *([self._retire_at] if self._retire_at else [])]
 
-    def _turn(self) -> None:
-        """Wait for what comes first: bytes, a request, or a moment that was set."""
-        received = self._socket.read(self._patience())
-        if received is not None:
-            self._take(received)
-        while self._requests:
-            self._requests.popleft()()
-        now = self._clock.monotonic()
-        while self._delayed and self._delayed[0][0] <= now:
-            self._socket.send_text(heapq.heappop(self._delayed)[2])
+    def _look(self, now: float) -> None:
         if self._retire_at is not None and now >= self._retire_at:
             self._ended = True
-        elif self._deadline is not None and now >= self._deadline[0]:
-            raise LinkError(self._deadline[1])
-
-    def _patience(self) -> float | None:
-        moments = [self._delayed[0][0]] if self._delayed else []
-        moments += [self._deadline[0]] if self._deadline else []
-        moments += [self._retire_at] if self._retire_at else []
-        return max(0.0, min(moments) - self._clock.monotonic()) if moments else None
+        else:
+            super()._look(now)
 
     # ------------------------------------------------------------ what comes in
 
     def _take(self, received: Received) -> None:
         """One read's messages: their facts to the inlet as one list, whatever happens meanwhile."""
-        self.heard_at = self._desk.vitals.transport_at = self._clock.boottime()
+        self._desk.vitals.transport_at = self.heard_at
         time_ms, wall_ms = self._desk.time_ms(), self._clock.wall_ms()
         batches: list[Batch] = []
         try:
@@ -323,58 +234,32 @@ class StreamReader:
 
     def _act(self, signal: Signal) -> None:
         match signal:
-            case Send(text=text, after=after) if after > 0:
-                due = self._clock.monotonic() + after
-                heapq.heappush(self._delayed, (due, len(self._delayed), text))
-            case Send(text=text):
-                self._socket.send_text(text)
-            case Reached(stage=stage):
-                self._reached(stage)
-            case Broken(error=error):
-                raise error
-            case PongReceived():
-                self._beat_answered()
             case RotateSoon(cause=cause):
                 self._desk.tell(RotationAsked(self.number, cause))
             case Resubscribed(cause=cause):
                 self._desk.tell(Renewed(self.number, cause))
             case _:
-                assert_never(signal)
+                super()._act(signal)
 
     def _reached(self, stage: Literal["authenticating", "subscribing", "subscribed"]) -> None:
         if stage != "subscribed":
             self._desk.tell(Progressed(self.number, stage))
             return
-        self._deadline = None
-        self.is_subscribed = True
+        super()._reached(stage)
         self._desk.vitals.subscribed_gen = self._desk.origin.gen
-        self._stamp_heartbeat()
+        self._beaten()
         self._desk.tell(Subscribed(self.number))
 
     # ------------------------------------------------------- heartbeats, the end
-
-    def _beat(self) -> None:
-        send = self.session.heartbeat(self._desk.time_ms())
-        self._awaits_pong = True
-        if send is None:
-            self._socket.send_ping(_HEARTBEAT)
-        else:
-            self._act(send)
 
     def _ponged(self, pong: Pong) -> None:
         if pong.payload == _LAST_PING and self._deadline is not None:
             self._retire_at = max(self._clock.monotonic(), self._deadline[0] - RETIRE_WITHIN + LINGER)
             self._deadline = None
-        elif pong.payload == _HEARTBEAT:
-            self._beat_answered()
+        else:
+            super()._ponged(pong)
 
-    def _beat_answered(self) -> None:
-        """Only an answer that we waited for is a success: a peer may send pongs of its own."""
-        if self._awaits_pong:
-            self._awaits_pong = False
-            self._stamp_heartbeat()
-
-    def _stamp_heartbeat(self) -> None:
+    def _beaten(self) -> None:
         self._desk.vitals.duties["heartbeat"] = self._clock.boottime()
 
     def _retire(self) -> None:

@@ -48,6 +48,8 @@ def answer(services: Services, reader: Callable[[], Reader], name: str, given: M
             return services.status()["actors"]
         case "version":
             return {"version": services.version, "pid": services.pid, "web": services.web()}
+        case "prices":
+            return _prices(services, arguments)
         case "trades":
             raise Unavailable("the trader is not in this version: vigil watches, and trades nothing itself")
         case "tail":
@@ -82,6 +84,18 @@ def _accounts(services: Services, reader: Callable[[], Reader]) -> list[Document
     except DatabaseProblem:
         uptimes = {}
     return [row | uptimes.get(row["account"], UNSEEN) for row in services.status()["accounts"]]
+
+
+def _prices(services: Services, arguments: Arguments) -> list[Document]:
+    """What the board of prices says, of what was asked for."""
+    if services.prices is None:
+        raise Unavailable("there is no trader, so nobody needs a price: [trader] enabled is false")
+    account, symbol = arguments["account"], arguments["symbol"]
+    return [
+        row
+        for row in services.prices()
+        if account in (None, *row["accounts"]) and symbol in (None, row["symbol"])
+    ]
 
 
 def _with_moment(arguments: Arguments, now_ms: int) -> Arguments:

@@ -38,6 +38,7 @@ class Services:
     `reader` makes what one connection's thread reads rows with; that thread
     closes it. `pid` is the daemon's, `boot` names this start of it, `web` says where the
     page is served, None while it is not. `front` is who was given these services.
+    `prices` says what is known of every price that is needed, None where there is no trader.
     `figures` are for the metrics. `try_alerts` sends a test message by every channel or by
     one; `disturb` has the built-in sandbox do things, one after the other, and raises
     VigilError where it does not. These two take their time, some seconds.
@@ -55,6 +56,7 @@ class Services:
     clock: Clock
     version: str
     pid: int
+    prices: Callable[[], Sequence[Document]] | None = None
     figures: Callable[[], Figures] = lambda: Figures(now_ms=0)
     try_alerts: Callable[[int | None], Sequence[Document]] = lambda _channel: ()
     disturb: Callable[[Sequence[Mapping[str, Any]]], object] = lambda _faults: None

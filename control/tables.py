@@ -49,6 +49,10 @@ def _mailbox(mailbox: Row) -> str:
     return f"{mailbox['depth']} / {mailbox['high']} / {mailbox['dropped']}"
 
 
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) or "none"
+
+
 def _worth(sums: Mapping[str, str]) -> str:
     return ", ".join(f"{amount} {asset}" for asset, amount in sums.items()) or "-"
 
@@ -149,6 +153,19 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         number("entry", "entry_price", "the average price at which it was opened"),
         number("unrealised", "unrealised_pnl", "profit so far, as the exchange said it last"),
         moment("changed", "updated_at", "when, by the exchange", rank=6),
+    ),
+    "prices": (
+        text("exchange", means="whose price it is"),
+        _MARKET,
+        _SYMBOL,
+        number("bid", means="the best that somebody pays"),
+        number("ask", means="the best for which somebody sells"),
+        age("age", "age_s", "how old the price is that was believed last"),
+        text("by", "source", "stream or rest", rank=6),
+        claim("good", means="whether it may be acted on"),
+        Column("refused", "refused", "how often what was not believed, and why", _counts, rank=4),
+        text("why not", "why", "why there is none to act on", folds=24),
+        Column("for", "accounts", "the accounts that share it", ", ".join, rank=3),
     ),
     "cash": (
         _SEQ,

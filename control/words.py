@@ -221,6 +221,14 @@ _TABLE = (
         example="fees --by day --since 7d",
     ),
     Word(
+        "prices",
+        "read",
+        "The prices that the trader needs: how old, from where, and why one is not acted on.",
+        (ACCOUNT, SYMBOL),
+        rows=True,
+        example="prices --symbol BTCUSDT",
+    ),
+    Word(
         "trades",
         "read",
         "The trader's lots; there is no trader in this version.",

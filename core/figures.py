@@ -16,7 +16,9 @@ from core.latency import UNMEASURED, Spread
 class Figures(msgspec.Struct, frozen=True):
     """`news` counts facts that changed a view, by account and source; `blind` and `key_expires_in` are seconds.
 
-    `open_incidents` is by severity. `now_ms` is our wall clock at the moment of reading.
+    `open_incidents` is by severity. `price_ages` are seconds, those of the oldest price that
+    an account needs; `prices_lacking` counts those that it has to do without, and
+    `prices_refused` what was not believed, by exchange and reason. `now_ms` is our wall clock at the moment of reading.
     """
 
     now_ms: int
@@ -27,3 +29,6 @@ class Figures(msgspec.Struct, frozen=True):
     key_expires_in: Mapping[str, float] = {}
     blind: Mapping[str, float] = {}
     origins: tuple[Usage, ...] = ()
+    price_ages: Mapping[str, float] = {}
+    prices_lacking: Mapping[str, int] = {}
+    prices_refused: Mapping[tuple[str, str], int] = {}

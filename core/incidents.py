@@ -24,6 +24,7 @@ Kind = (
         "comparison_failed",
         "discrepancy",
         "unknown_event",
+        "price_lacking",
         "spilling",
         "spill_damaged",
         "unstorable",

@@ -100,6 +100,13 @@ class ResyncNeeded(msgspec.Struct, frozen=True, gc=False):
     cause: str
 
 
+# ------------------------------------------------------ prices -> price poller
+
+
+class PriceDoubted(Momentary, frozen=True, gc=False):
+    """A stream told of a jump: ask by REST whether it is true, now rather than later."""
+
+
 # -------------------------------------------------------- poller -> supervisor
 
 

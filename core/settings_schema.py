@@ -295,7 +295,9 @@ class TraderSettings(Table):
     max_open_orders: int = Field(default=10, ge=1, le=1000)
     """At the same time."""
     max_jump: Amount = Decimal("0.05")
-    """A price that moved further than this fraction is not believed."""
+    """A price that moved further than this fraction is not believed until a second source says the same."""
+    max_price_age: Seconds = 10.0
+    """A price that is older is not acted on."""
 
 
 class Backoff(Table):

@@ -67,6 +67,7 @@ def services(
         clock=clock,
         version=VERSION,
         pid=os.getpid(),
+        prices=None if house.quotes is None else house.quotes.rows,
         figures=_figures(house, uptimes, clock),
         try_alerts=lambda channel: masker.clean(
             trial(house.settings.alerts, house.address, channel, clock=clock)
@@ -122,7 +123,7 @@ def _figures(house: House, uptimes: Uptimes, clock: Clock) -> Callable[[], Figur
     """What the status does not say, read at this moment."""
 
     def figures() -> Figures:
-        ledger, now, now_ms = house.ledger, clock.boottime(), clock.wall_ms()
+        ledger, now, now_ms, quotes = house.ledger, clock.boottime(), clock.wall_ms(), house.quotes
         return Figures(
             now_ms=now_ms,
             news=ledger.news,
@@ -136,6 +137,9 @@ def _figures(house: House, uptimes: Uptimes, clock: Clock) -> Callable[[], Figur
             },
             blind=_blind(house.settings.database.url, uptimes, now_ms),
             origins=tuple(house.origins.usage()),
+            price_ages=quotes.ages() if quotes is not None else {},
+            prices_lacking=quotes.lacking() if quotes is not None else {},
+            prices_refused=quotes.refused() if quotes is not None else {},
         )
 
     return figures

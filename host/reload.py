@@ -34,6 +34,7 @@ from host.configuration import NOT_YET, Loaded, SettingsError, load
 from host.in_force import InForce
 from host.logs import set_level
 from host.plan import AccountAdded, AccountChanged, AccountRemoved, ChildOutdated
+from host.prices import settle
 from host.tenants import Marks, Read, Tenants, files, renewed
 from host.tree import House, Tenant, account_groups, account_plan
 from models.read import Reader
@@ -212,6 +213,7 @@ class Reloader:
     def _change(self, house: House, change: AccountChange, tenant: Tenant | None) -> None:
         """Told in order: whoever starts from then on is given what is new."""
         name = change.account
+        settle(house, name, tenant)
         if change.change in ("removed", "replaced"):
             self._tell(AccountRemoved(name))
         if change.change in ENDS:

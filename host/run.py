@@ -24,13 +24,14 @@ from actors.base import Address, Directory
 from actors.feed import Feed
 from actors.inlet import Inlet
 from actors.notifier import MEMORY, Notebook
+from actors.price_poller import INCIDENT as PRICE_LACKING
 from core.clock import SystemClock
 from core.errors import FatalError, VigilError
 from core.messages import Ping, StopDaemon
 from core.problems import Problem
 from core.records import Incident, Record
 from core.status import LedgerVitals, Vitals
-from host import interpreter
+from host import interpreter, prices
 from host.alerts import addresses
 from host.clocks import StepDetector
 from host.configuration import Loaded, SettingsError, load
@@ -143,7 +144,7 @@ class Daemon:
         ticker = self._ticker = Ticker()
         left = _left(settings.database.url)
         self._end_orphaned(left.incidents)
-        return House(
+        house = House(
             settings=settings,
             directory=Directory(self._clock, self._record),
             inlet=inlet,
@@ -160,12 +161,18 @@ class Daemon:
             web_token=lambda: web_token(self._in_force.loaded.settings, self._kept.secrets),
             states_before=left.newest_state,
         )
+        if settings.trader.enabled:
+            house.quotes = prices.board(house, self._clock)
+        return house
 
     def _end_orphaned(self, incidents: list[Row]) -> None:
-        """What is open of an account that nobody serves any more would be open, and be told, for ever."""
+        """What nobody would see end, would be open, and be told, for ever.
+
+        So of an account that nobody serves any more, and of prices: who lacks one now, says so again.
+        """
         at, served = self._clock.wall_ms(), self._loaded.startable()
         for row in incidents:
-            if row["account"] is not None and row["account"] not in served:
+            if row["kind"] == PRICE_LACKING or (row["account"] is not None and row["account"] not in served):
                 over = (row["key"], row["kind"], row["severity"], row["text"], row["account"])
                 self._record(Incident(at, *over, resolved=True))
 
@@ -192,6 +199,7 @@ class Daemon:
         groups: list[GroupPlan] = [core_group(house, front)]
         for tenant in tenants.values():
             groups += account_groups(house, tenant)
+        groups += prices.trading_groups(house, tenants)
         accounts = self._loaded.settings.accounts.items()
         return Wiring(
             clock=self._clock,

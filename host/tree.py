@@ -7,7 +7,7 @@ budget and clock. Credentials are looked up by each generation itself, in its ow
 thread, for a file may have been mended since.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from actors.base import Directory
@@ -19,6 +19,7 @@ from actors.keepalive import KeepaliveActor
 from actors.notifier import Notebook, NotifierActor
 from actors.persistence import PersistenceActor
 from actors.poller import PollerActor
+from actors.quotes import Need, Quotes
 from actors.web import WebActor
 from control.services import Services
 from core.settings import AccountSettings, Backoff, Settings
@@ -59,6 +60,9 @@ class House:
     address: Callable[[str], str] = lambda reference: reference  # of an alert: what a reference stands for
     web: WebVitals = field(default_factory=WebVitals)
     web_token: Callable[[], str] = lambda: ""
+    quotes: Quotes | None = None  # only where there is a trader
+    price_sources: dict[str, Endpoints] = field(default_factory=dict)  # where each of them is
+    open_needs: Callable[[str], Iterable[Need]] = lambda _account: ()  # prices that open trades need
     states_before: int = 0  # the last row of the accounts' states that an earlier daemon wrote
 
 

@@ -8,6 +8,7 @@ and its truth go on.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ LASTING = frozenset(
     {
         "mute", "lose_one", "duplicate", "reorder", "delay", "slow_rest", "rest_status", "gone", "lag",
         "auth_revoked", "swallow_subscribe_ack", "refuse_connect", "number_texts", "double_filled",
-        "lost_pongs", "no_heartbeats", "late_auth",
+        "lost_pongs", "no_heartbeats", "late_auth", "false_price",
     }
 )  # fmt: skip
 AT_ONCE = frozenset(
@@ -34,6 +35,8 @@ AT_ONCE = frozenset(
         "clear",
     }
 )
+PUBLIC = frozenset({"false_price"})
+"""Kinds that only those notice who hear prices."""
 ONCE_BY_DEFAULT = frozenset(
     {"lose_one", "duplicate", "reorder", "swallow_subscribe_ack", "double_filled", "late_auth"}
 )
@@ -138,6 +141,19 @@ class Board:
     def strikes(self, kind: str, exchange: str, accounts: Collection[str]) -> bool:
         """True when a socket of these accounts (of nobody, where there are none) is struck; uses it up."""
         return any(self.take(kind, exchange, one) for one in accounts or (None,))
+
+    def is_mute(self, exchange: str) -> bool:
+        """True while nothing happens on the public sockets, which are nobody's."""
+        return self.find("mute", exchange) is not None
+
+    def shown(self, exchange: str, bid: Decimal, ask: Decimal) -> tuple[Decimal, Decimal]:
+        """The best prices as the public streams tell them; REST tells the truth."""
+        fault = self.take("false_price", exchange)
+        if fault is None:
+            return bid, ask
+        if fault.what == "zero":
+            return Decimal(0), ask
+        return (bid * 2, ask * 2) if fault.what == "jump" else (ask, bid)
 
     def _living(self) -> list[Fault]:
         now = monotonic()

@@ -47,6 +47,8 @@ SHARED_AMONG_ACTORS = {
     "actors.inlet",
     "actors.feed",
     "actors.memory",
+    "actors.quotes",
+    "actors.sockets",
     "actors.spill",
 }
 
@@ -56,6 +58,7 @@ EXTRA = {
     "actors/comparison.py": {"models.read"},
     "actors/examination.py": {"models.read", "actors.comparison"},
     "actors/connection.py": {"actors.reader"},
+    "actors/prices.py": {"actors.quote_reader"},
     "actors/notifier.py": {"models.read", "actors.courier"},
     "actors/trader.py": {"models.read"},
     "actors/control.py": {"models.read", "control", "actors.serving"},

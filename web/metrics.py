@@ -30,9 +30,10 @@ LABELS: Mapping[str, str] = {
     "mode": "`closed` `open` `half_open` `held`",
     "duty": "`heartbeat` `rotation` `listen_key` `permissions`",
     "source": "`stream` `reconcile` `audit` `poll` `command`",
-    "actor": "a child: three of each account, and those of `core`",
-    "group": "the group of a child: two of each account, and `core`",
+    "actor": "a child: three of each account, those of `core`, and with a trader those of `trading`",
+    "group": "the group of a child: two of each account, `core`, and with a trader `trading`",
     "origin": "scheme, host and port of an exchange's REST",
+    "flaw": "`empty` `crossed` `stale` `jump`",
     "severity": "`info` `warning` `critical`",
     "channel": "the place of a URL in `alerts.urls`, from 0",
     "quantile": "`0.5` `0.9` `0.99`, over the last 60 s",
@@ -226,6 +227,10 @@ def _origins(attribute: str) -> Samples:
     return lambda seen: (((usage.origin,), getattr(usage, attribute)) for usage in seen.figures.origins)
 
 
+def _prices_refused(seen: Seen) -> Iterator[Sample]:
+    return ((key, count) for key, count in sorted(seen.figures.prices_refused.items()))
+
+
 def _incidents(seen: Seen) -> Iterator[Sample]:
     counts = seen.figures.open_incidents
     if counts is not None:
@@ -356,6 +361,18 @@ FAMILIES: tuple[Family | Summary, ...] = (
     Family(
         "vigil_rest_closed_seconds", "gauge", "Time until the exchange allows calls again; 0 = now.",
         ("origin",), _origins("closed_for"),
+    ),
+    Family(
+        "vigil_price_age_seconds", "gauge", "Age of the oldest price that the trader needs for an account.",
+        ("account",), lambda seen: _by_account(seen.figures.price_ages, seen),
+    ),
+    Family(
+        "vigil_prices_lacking", "gauge", "Symbols without a price that the trader may act on.",
+        ("account",), lambda seen: _by_account(seen.figures.prices_lacking, seen),
+    ),
+    Family(
+        "vigil_price_refused_total", "counter", "Prices that were not believed, by what was wrong with them.",
+        ("exchange", "flaw"), _prices_refused,
     ),
     Family("vigil_incidents_open", "gauge", "Incidents that are not over.", ("severity",), _incidents),
     Family(

@@ -119,24 +119,28 @@ class MarketSession:
 
     def tick(self) -> None:
         """Send what moved since the last time on every stream that was asked for."""
+        if self._site.board.is_mute(self._site.name):
+            return
         for name in self._names:
-            event = self._event(name)
-            if event and self._seen.get(name) != (price := self._price(name)):
+            price = self._price(name)
+            if price is not None and self._seen.get(name) != price:
                 self._seen[name] = price
+                event = self._event(name)
                 self._say({"stream": name, "data": event} if self._combined else event)
 
     def _price(self, name: str) -> Any:
+        """What a stream of this name tells the changes of; None for a name that is none."""
         last = self._site.venue.market.last
-        return dict(last) if name == ALL_MINI else last[name.partition("@")[0].upper()]
+        if name == ALL_MINI:
+            return dict(last)
+        lower, _, kind = name.partition("@")
+        return last.get(lower.upper()) if kind in KINDS and lower == lower.lower() else None
 
     def _event(self, name: str) -> Any:
-        market = self._site.venue.market
         if name == ALL_MINI:
-            return [self._mini(symbol) for symbol in market.instruments]
+            return [self._mini(symbol) for symbol in self._site.venue.market.instruments]
         lower, _, kind = name.partition("@")
         symbol = lower.upper()
-        if symbol not in market.instruments or kind not in KINDS or lower != lower.lower():
-            return None
         if kind == "miniTicker":
             return self._mini(symbol)
         return self._book(symbol) if kind == "bookTicker" else self._trade(symbol, kind)
@@ -151,8 +155,9 @@ class MarketSession:
     def _book(self, symbol: str) -> dict[str, Any]:
         bid = self._site.venue.market.levels(symbol, "buy", 1)[0]
         ask = self._site.venue.market.levels(symbol, "sell", 1)[0]
-        prices = {"b": shapes.amount(bid.price), "B": shapes.amount(bid.quantity)}
-        prices |= {"a": shapes.amount(ask.price), "A": shapes.amount(ask.quantity)}
+        shown_bid, shown_ask = self._site.board.shown(self._site.name, bid.price, ask.price)
+        prices = {"b": shapes.amount(shown_bid), "B": shapes.amount(bid.quantity)}
+        prices |= {"a": shapes.amount(shown_ask), "A": shapes.amount(ask.quantity)}
         return {"u": self._site.venue.clock.now(), "s": symbol} | prices
 
     def _trade(self, symbol: str, kind: str) -> dict[str, Any]:

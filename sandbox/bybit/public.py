@@ -7,6 +7,7 @@ by product, as in the reference, sections 3.4 and 8.
 """
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -121,6 +122,8 @@ class PublicSession:
 
     def tick(self) -> None:
         """Send what moved since the last time on every topic that was asked for."""
+        if self._site.board.is_mute(self._site.name):
+            return
         for topic, shown in self.topics.items():
             meant = self._meant(topic)
             if meant is None:
@@ -153,7 +156,10 @@ class PublicSession:
         if best != shown.data:
             shown.data, shown.update = best, shown.update + 1
         now = self._site.venue.clock.now()
-        bid, ask = [best["bid1Price"], best["bid1Size"]], [best["ask1Price"], best["ask1Size"]]
+        prices = Decimal(best["bid1Price"]), Decimal(best["ask1Price"])
+        shown_bid, shown_ask = self._site.board.shown(self._site.name, *prices)
+        bid = [price_text(one, shown_bid), best["bid1Size"]]
+        ask = [price_text(one, shown_ask), best["ask1Size"]]
         data = {"s": one.name, "b": [bid], "a": [ask], "u": shown.update, "seq": now}
         return {"type": "snapshot", "data": data, "cts": now}
 

@@ -4,11 +4,13 @@ Once a second a ticker speaks, a trade channel tells what is new on the tape,
 and a book is sent whole, or as what changed where the client asked for updates.
 """
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sandbox.cryptocom.envelope import NOTHING, Json
 from sandbox.cryptocom.errors import Refusal
 from sandbox.cryptocom.session import Session
+from sandbox.truth import plain
 from sandbox.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -67,17 +69,23 @@ class MarketSession(Session):
 
     def tick(self) -> None:
         """Speak on every channel."""
+        if self._site.board.is_mute(self._site.name):
+            return
         for name, params in list(self.subscriptions.items()):
             kind, symbol, *_ = name.split(".")
             if kind == "ticker":
-                one = self._site.venue.market.instruments[symbol]
-                self.push(self._result(name, "ticker", [self._site.api.quotes.ticker(one)]))
+                self.push(self._result(name, "ticker", [self._ticker(symbol)]))
             elif kind == "trade":
                 self._tell_trades(name, symbol)
             elif params.get("book_subscription_type") == "SNAPSHOT_AND_UPDATE":
                 self._tell_changes(name, symbol)
             else:
                 self.push(self._book(name))
+
+    def _ticker(self, symbol: str) -> Json:
+        row = self._site.api.quotes.ticker(self._site.venue.market.instruments[symbol])
+        bid, ask = self._site.board.shown(self._site.name, Decimal(row["b"]), Decimal(row["k"]))
+        return row | {"b": plain(bid), "k": plain(ask)}
 
     def _tell_trades(self, name: str, symbol: str) -> None:
         rows = self._site.api.quotes.tape(symbol)

@@ -220,6 +220,23 @@ class Ledger:
         return [row for row in self.journaled if row["seq"] > after][:limit]
 
 
+def price(symbol: str, *accounts: str, why: str | None = None) -> Document:
+    """A row of `prices`, of one that is good unless it is said why not."""
+    return {
+        "accounts": list(accounts),
+        "exchange": "bybit",
+        "category": "spot",
+        "symbol": symbol,
+        "bid": "95000",
+        "ask": "95009.5",
+        "age_s": 0.4,
+        "source": "stream",
+        "good": why is None,
+        "refused": {"jump": 2, "empty": 1} if why else {},
+        "why": why,
+    }
+
+
 class Served:
     """A running server, and what it serves; `reader` is another ledger than the one of memory."""
 
@@ -253,6 +270,7 @@ class Served:
             clock=SystemClock(),
             version="1.2.3",
             pid=os.getpid(),
+            prices=lambda: [price("BTCUSDT", "main", "spare"), price("ETHUSDT", "spare", why="it is old")],
             try_alerts=lambda channel: [row for row in self.trials if channel in (None, row["channel"])],
             disturb=self._disturb,
         )

@@ -32,6 +32,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "breaker": st.just({"mode": "open", "failures": 5, "retry_in_s": 12.0}),
     "mailbox": st.just({"depth": 0, "high": 12, "dropped": 0}),
     "worth": st.one_of(amounts, st.none()),
+    "refused": st.dictionaries(st.sampled_from(["jump", "stale"]), st.integers(1, 99)),
+    "accounts": st.lists(names, max_size=3),
+    "used_by": st.lists(st.just("accounts.main.api_key"), max_size=2),
     "fact": st.dictionaries(st.sampled_from(["side", "price"]), amounts),
 }
 SHORT = st.sampled_from(["spot", "stream", "buy", "changed"])

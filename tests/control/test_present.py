@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from control import present
-from tests.control.kit import STATUS, degraded, fill, statement
+from tests.control.kit import STATUS, degraded, fill, price, statement
 
 
 class Terminal(io.StringIO):
@@ -49,6 +49,15 @@ def test_numbers_stand_to_the_right_and_what_is_not_known_is_a_dash() -> None:
     end = lines[1].index("60000.10") + len("60000.10")
     assert lines[2][end - 8 : end] == "       1"
     assert lines[2].split()[-4:] == ["BNB", "-", "o1", "stream"]
+
+
+def test_a_price_is_shown_with_what_was_refused_and_why_it_is_not_acted_on() -> None:
+    head, good, old = table(
+        "prices", price("BTCUSDT", "main", "spare"), price("ETHUSDT", "spare", why="it is old")
+    ).splitlines()
+    assert head.index("why not") == old.index("it is old")
+    assert good.split()[-6:] == ["stream", "yes", "none", "-", "main,", "spare"]
+    assert "2 jump, 1 empty" in old
 
 
 def test_an_empty_list_says_so() -> None:

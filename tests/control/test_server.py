@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from control.answers import answer
 from control.connection import Limits
 from control.server import Server
 from control.unix import Peer, SocketTaken
+from control.words import Unavailable
 from core.errors import DatabaseProblem
 from core.messages import Acknowledge, Operate, StopDaemon
 from tests.control.kit import STATUS, WAIT, Served, control_threads, degraded, fill, request, serve
@@ -47,6 +50,22 @@ def test_a_part_of_the_status_is_an_array_of_its_own(served: Served) -> None:
     assert served.ask("actors")["result"] == STATUS["actors"]
     (row,) = served.ask("accounts")["result"]
     assert row.items() > STATUS["accounts"][0].items()
+
+
+def test_prices_are_those_of_an_account_or_of_a_symbol(served: Served) -> None:
+    def symbols(**which: str) -> list[str]:
+        return [row["symbol"] for row in served.ask("prices", **which)["result"]]
+
+    assert symbols() == ["BTCUSDT", "ETHUSDT"]
+    assert symbols(account="main") == ["BTCUSDT"]
+    assert symbols(account="spare", symbol="ETHUSDT") == ["ETHUSDT"]
+    assert symbols(account="nobody") == []
+
+
+def test_where_there_is_no_trader_nobody_has_prices(served: Served) -> None:
+    without = replace(served.services, prices=None)
+    with pytest.raises(Unavailable, match="there is no trader"):
+        answer(without, without.reader, "prices", {})
 
 
 def test_version_says_who_answers(served: Served) -> None:

@@ -16,7 +16,7 @@ DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs" / "control.md"
 
 
 def test_what_is_offered_is_what_exists_and_nothing_more() -> None:
-    reading = "status health accounts actors orders fills balances positions cash history incidents coverage fees trades faults"
+    reading = "status health accounts actors orders fills balances positions cash history incidents coverage fees prices trades faults"
     operating = "reconcile restart reset pause resume reload acknowledge alerts fault stop"
     assert set(WORDS) == {*reading.split(), *operating.split(), "audit", "tail", "version"}
     assert {name for name, word in WORDS.items() if word.kind == "operate"} == set(operating.split())
@@ -61,7 +61,7 @@ def test_an_unknown_word_is_answered_with_the_nearest_and_with_all() -> None:
     assert all(name in str(e.value) for name in WORDS)
 
 
-@pytest.mark.parametrize("later", ["prices", "buy", "rebuild", "check"])
+@pytest.mark.parametrize("later", ["buy", "rebuild", "check"])
 def test_a_word_of_a_later_version_is_unknown_like_any_other(later: str) -> None:
     with pytest.raises(UnknownWord):
         find(later)

@@ -59,6 +59,9 @@ class Sources:
             key_expires_in={"other": 1234.5, "gone": 1.0},
             blind={"main": 12.5, "gone": 99.0},
             origins=(Usage("https://api.bybit.com", 40, 600, 0.0),),
+            price_ages={"main": 2.5, "gone": 9.0},
+            prices_lacking={"main": 1, "gone": 9},
+            prices_refused={("bybit", "crossed"): 3},
         )
 
     def _vitals(self) -> Vitals:

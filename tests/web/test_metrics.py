@@ -109,6 +109,9 @@ def test_the_numbers_are_those_of_the_status_and_the_figures() -> None:
     assert said["vigil_actor_restarts_total", "actor", "other/connection"] == 1
     assert said["vigil_actor_running", "actor", "other/connection", "group", "other.stream"] == 0
     assert said["vigil_rest_weight_used", "origin", "https://api.bybit.com"] == 40
+    assert said["vigil_price_age_seconds", *main] == 2.5
+    assert said["vigil_prices_lacking", *main] == 1
+    assert said["vigil_price_refused_total", "exchange", "bybit", "flaw", "crossed"] == 3
     assert said["vigil_incidents_open", "severity", "critical"] == 2
     assert said["vigil_alert_channel_failing", "channel", "0"] == 0
     assert said["vigil_alert_messages_sent_total", "channel", "0"] == 3
@@ -142,6 +145,9 @@ def test_what_is_not_known_has_no_series_and_is_never_zero() -> None:
         "vigil_event_to_commit_seconds_count",
         "vigil_commit_seconds",
         "vigil_rest_weight_used",
+        "vigil_price_age_seconds",
+        "vigil_prices_lacking",
+        "vigil_price_refused_total",
         "vigil_incidents_open",
     }
 

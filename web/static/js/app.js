@@ -1,7 +1,7 @@
 // The page: the head, the panels in the order in which an operator asks, and what floats above.
 import { effect, html, render, signal } from "./html.js";
 import { count, millis, span, spanFrom } from "./format.js";
-import { daemonNow, incidents, link, notices, silence, status } from "./store.js";
+import { daemonNow, hasTrader, incidents, link, notices, silence, status } from "./store.js";
 import { leave, needsLogin } from "./api.js";
 import { Banner, QUIET } from "./frame.js";
 import { Dialog, Toast } from "./dialog.js";
@@ -15,6 +15,7 @@ import { Health } from "./panels/health.js";
 import { Balances, Positions } from "./panels/holdings.js";
 import { Incidents, isOpen } from "./panels/incidents.js";
 import { Orders } from "./panels/orders.js";
+import { Prices } from "./panels/prices.js";
 
 const OVERALL = {
   ok: ["check", "ok", "everything is seen"],
@@ -23,7 +24,7 @@ const OVERALL = {
   stopping: ["square", "idle", "stopping"],
 };
 const PLACES = [["health", "Health"], ["orders", "Orders"], ["fills", "Fills"], ["positions", "Holdings"], ["fees", "Fees"],
-  ["charts", "Charts"], ["incidents", "Incidents"], ["actors", "Actors"]];
+  ["prices", "Prices"], ["charts", "Charts"], ["incidents", "Incidents"], ["actors", "Actors"]];
 
 const isGuarded = signal(false); // whether a token let us in
 
@@ -31,7 +32,7 @@ function App() {
   return html`<${Head} /><${Banner} />
     <main id="main" tabindex="-1">
       <h1 class="only-read">vigil: what is seen of your accounts</h1>
-      <${Ledger} /><${Health} /><${Orders} /><${Fills} /><${Positions} /><${Balances} /><${Fees} /><${Charts} /><${Incidents} /><${Actors} />
+      <${Ledger} /><${Health} /><${Orders} /><${Fills} /><${Positions} /><${Balances} /><${Fees} /><${Prices} /><${Charts} /><${Incidents} /><${Actors} />
     </main>
     <${Foot} /><${Dialog} /><${Toast} />
     <div class="only-read" aria-live="polite" role="log" aria-label="Changes of accounts">${notices.value.map((text, i) => html`<p key=${`${i}${text}`}>${text}</p>`)}</div>`;
@@ -45,7 +46,7 @@ function Head() {
     <a class="brand" href="/"><img src="/static/icon.svg" alt="" width="26" height="26" />vigil</a>
     <span class=${`overall ${kind}`} data-overall=${state}>${icon(shape)}<b>${state ?? "…"}</b><span class="wide-only"> ${text}</span></span>
     ${open > 0 && html`<a class="tag warn" href="#incidents">${icon("triangle")} ${open} ${open === 1 ? "incident" : "incidents"}</a>`}
-    <nav aria-label="Panels">${PLACES.map(([id, name]) => html`<a href=${`#${id}`}>${name}</a>`)}</nav>
+    <nav aria-label="Panels">${PLACES.filter(([id]) => id !== "prices" || hasTrader.value).map(([id, name]) => html`<a href=${`#${id}`}>${name}</a>`)}</nav>
     <${Pulse} />${isGuarded.value && html`<button type="button" class="small" onClick=${() => void leave()}>Log out</button>`}<${Theme} />
   </header>`;
 }

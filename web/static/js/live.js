@@ -13,7 +13,7 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 8_000;
 const FRAME = 100; // at most ten drawings a second
 const HURRY = 25; // facts at once, beyond which nothing flashes
-const SLOW = { histories: 15_000, coverage: 15_000, fees: 20_000, views: 60_000 };
+const SLOW = { histories: 15_000, coverage: 15_000, fees: 20_000, prices: 2_000, views: 60_000 };
 
 let source = null;
 let after = null; // the last seq seen
@@ -154,6 +154,11 @@ const QUESTIONS = {
   fees: async () => {
     const [day, asset] = await Promise.all([get("fees", "fees", { by: "day", since: "30d" }), get("fees", "fees", { by: "asset" })]);
     if (day && asset) store.fees.value = { day, asset };
+  },
+  prices: async () => {
+    if (!store.hasTrader.value) return;
+    const rows = await get("prices", "prices");
+    if (rows) store.prices.value = rows.map((row) => ({ ...row, asked: Date.now() }));
   },
   incidents: async () => {
     const [newest, open] = await Promise.all([get("incidents", "incidents", { limit: 200 }), get("incidents", "incidents", { open: "true", limit: 0 })]);

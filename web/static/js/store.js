@@ -16,6 +16,7 @@ export const status = signal(null); // the document, and `heard`: when, by our c
 export const histories = signal({}); // of `accounts`: uptime, blind seconds, gaps, by account
 export const coverage = signal(null);
 export const fees = signal(null); // {day: rows, asset: rows}
+export const prices = signal(null); // each row with `asked`: when, by our clock
 export const incidents = signal(null);
 export const choices = signal([]); // what may be broken of an account at the sandbox
 export const chart = signal([]);
@@ -30,6 +31,9 @@ export const ended = signal([]);
 export const fills = signal(null);
 export const balances = signal(null);
 export const positions = signal(null);
+
+/** Whether this daemon was started with a trader. */
+export const hasTrader = computed(() => status.value?.actors.some((actor) => actor.group === "trading") ?? false);
 
 /** How far the daemon's clock is before ours, in milliseconds. */
 let ahead = 0;
