@@ -236,6 +236,7 @@ class TraderSettings(Table):
     max_failures: int = Field(default=5, ge=0, le=1000)
     max_daily_loss: Amount = Decimal(20)
     max_rejections: int = Field(default=5, ge=0, le=1000)
+    alert_after: Annotated[tuple[Seconds, ...], Field(strict=False)] = (3600.0, 86_400.0)
     on_stop: Literal["keep", "cancel"] = "keep"
 
 
