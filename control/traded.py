@@ -16,7 +16,7 @@ from core.facts import Fill
 from core.fee_rates import Rates, rated
 from core.lots import FINISHED, Lot, Sell
 from core.money import add, plain, plain_or_none
-from core.profit import ZERO, Rate
+from core.profit import ZERO, Holding, Rate
 from core.status import Document
 from models.read import Reader, Row, rates_key
 
@@ -61,21 +61,20 @@ class _Worth:
         self._rates = rates
         self._now = now
 
-    def unrealised(self, lot: Lot) -> Decimal | None:
+    def unrealised(self, lot: Lot, rest: Holding) -> Decimal | None:
         """What the rest of a trade would earn as a maker's sale at the bid; None where that is not known."""
         place = (lot.account, lot.bought.category, lot.bought.symbol)
         rates = rated(self._rates.get(rates_key(*place), ()), self._now)
-        holding = held(lot, {})
-        if holding is None or rates is None or rates.maker is None:
+        if rates is None or rates.maker is None:
             return None
-        return unrealised(holding, self._bids.get(place), Rate(ZERO, rates.maker))
+        return unrealised(rest, self._bids.get(place), Rate(ZERO, rates.maker))
 
 
 def _told(row: Row, now: int, worth: _Worth) -> Row:
     """One trade at a glance."""
     lot = _lot(row["detail"])
     sell, earned = lot.current, realised(lot)
-    is_over = lot.state in FINISHED
+    rest = None if lot.state in FINISHED else held(lot, {})
     status = None if sell is None or sell.order is None else sell.order.status
     return {
         "seq": row["seq"],
@@ -94,13 +93,14 @@ def _told(row: Row, now: int, worth: _Worth) -> Row:
         "sell_status": status,
         "sold": plain(add(one.quantity_sold for one in lot.sells)),
         "left": None if lot.holding is None else plain(lot.left.units),
+        "left_cost": None if rest is None else plain(rest.cost),
         "dust": plain(lot.to_dust.minus(lot.from_dust).units),
         "dust_cost": plain(lot.to_dust.minus(lot.from_dust).cost),
         "proceeds": None if earned is None else plain(earned.proceeds),
         "fees": None if earned is None else plain(earned.fees),
         "cost": None if earned is None else plain(earned.cost),
         "profit": None if earned is None else plain(earned.profit),
-        "unrealised": None if is_over else plain_or_none(worth.unrealised(lot)),
+        "unrealised": None if rest is None else plain_or_none(worth.unrealised(lot, rest)),
         "quote": lot.pair[1],
         "failures": lot.failures,
         "updated_at": row["updated_at"],

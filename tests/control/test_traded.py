@@ -70,10 +70,10 @@ def test_an_open_trade_is_as_old_as_its_purchase_and_worth_the_bid_net_of_all_fe
     assert [(row["state"], row["age_s"]) for row in rows] == [
         ("partly_sold", 2 * DAY / 1000), ("placing", 2 * DAY / 1000),
     ]  # fmt: skip
-    half, whole = rows
-    assert D(whole["unrealised"]) == D("1.4985") * 110 * D("0.999") - 150
-    left = trade(3, "0.49").left
-    assert D(half["unrealised"]) == left.units * 110 * D("0.999") - left.cost
+    assert [(row["left"], row["left_cost"][:7]) for row in rows] == [("1", "100.100"), ("1.49", "149.149")]
+    for row in rows:
+        net = D("109.89") * D(row["left"])  # 110, less a maker's 0.1 %
+        assert D(row["unrealised"]) == net - D(row["left_cost"])
 
 
 def test_what_is_over_has_its_own_age_and_nothing_that_is_not_realised(reader: Reader) -> None:

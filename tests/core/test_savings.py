@@ -12,7 +12,7 @@ from core.savings import Saving, saving, shares
 
 PAIR = ("BTC", "USDT")
 TAKER = D("0.001")
-AMOUNTS = st.decimals("0.00000001", "1000000", places=8)
+AMOUNTS = st.decimals("0.0001", "10000", places=4)
 
 
 def row(**fields: Any) -> dict[str, Any]:
