@@ -31,3 +31,21 @@ def test_a_sequence_never_falls() -> None:
     feed.publish(5)
     feed.publish(4)
     assert feed.sequence == 5
+
+
+def test_who_follows_hears_of_what_is_newer_and_of_nothing_else() -> None:
+    feed = Feed()
+    heard: list[int] = []
+    feed.follow("main", lambda: heard.append(feed.sequence))
+    for sequence in (3, 3, 2, 4):
+        feed.publish(sequence)
+    assert heard == [3, 4]
+
+
+def test_the_next_generation_follows_in_the_place_of_the_one_before() -> None:
+    feed = Feed()
+    heard: list[str] = []
+    feed.follow("main", lambda: heard.append("first"))
+    feed.follow("main", lambda: heard.append("second"))
+    feed.publish(1)
+    assert heard == ["second"]

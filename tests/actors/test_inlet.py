@@ -526,3 +526,24 @@ def test_many_putters_one_writer_nothing_lost_nothing_twice(tmp_path: Path) -> N
         mine = [trade for trade in found if trade.startswith(f"{name}-")]
         assert mine == [f"{name}-{n}" for n in range(300)]
     assert (house.vitals.spilled, house.files()) == (0, 0)
+
+
+# ------------------------------------------------------ what is said before it is done
+
+
+def test_records_that_belong_together_have_a_ticket_and_it_is_due_after_their_commit(house: House) -> None:
+    told: list[str] = []
+    origin = Origin("boot", "trading/trader-main", 1)
+    ticket = house.inlet.commit([Remember(1, "a", "x"), Remember(2, "b", "y")], origin)
+    house.inlet.when_stored(ticket, lambda _: told.append("committed"))
+    house.write(1)
+    assert told == [], "half of it is not it"
+    house.write(10)
+    assert told == ["committed"]
+
+
+def test_a_generation_that_was_superseded_commits_nothing(house: House) -> None:
+    house.inlet.fence("trading/trader-main", 2)
+    with pytest.raises(StaleGeneration):
+        house.inlet.commit([Remember(1, "a", "x")], Origin("boot", "trading/trader-main", 1))
+    assert house.inlet.take(10) is None
