@@ -18,8 +18,8 @@ import msgspec
 
 from core.money import plain_or_none
 
-TRUSTED_MS = 3_600_000
-"""How long an answer is believed (rule 1)."""
+TRUSTED_MS = 7_200_000
+"""How long an answer is believed (rule 1): while a trade is open there is a new one each hour."""
 
 
 class Rated(msgspec.Struct, frozen=True, gc=False):

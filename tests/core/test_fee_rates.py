@@ -23,7 +23,7 @@ def taker(known: Rates, at: int) -> D | None:
     return None if found is None else found.taker
 
 
-def test_a_rate_is_known_from_the_first_answer_to_an_hour_after_the_last() -> None:
+def test_a_rate_is_known_from_the_first_answer_to_two_hours_after_the_last() -> None:
     known = told((1000, D("0.001"), D("0.002")), (9000, D("0.001"), D("0.002")))
     assert [taker(known, at) for at in (999, 1000, 5000, 9000, 9000 + TRUSTED_MS, 9001 + TRUSTED_MS)] == [
         None, D("0.002"), D("0.002"), D("0.002"), D("0.002"), None,

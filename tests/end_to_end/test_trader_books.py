@@ -1,12 +1,39 @@
 """What is said of trades over time: their age, what they earned, and what maker-only saved, held against the exchange's own books."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal as D
 from pathlib import Path
 
-from tests.end_to_end.kit import Row, Scene
-from tests.end_to_end.trading import money_of, profit_of, sells, trades, trading_scene, until_trades
+from tests.end_to_end.kit import Row, Scene, keys, settings
+from tests.end_to_end.trading import (
+    money_of,
+    profit_of,
+    sells,
+    trader,
+    trades,
+    trading_scene,
+    until_following,
+    until_trades,
+)
+from tests.support.daemon import Daemon
+from tests.support.sandbox import Sandbox, account
 from tests.support.waiting import eventually
+
+FEES = {"spot": {"maker": "-0.0001", "taker": "0.001"}}
+"""By default a sandbox's makers pay what its takers do."""
+
+
+@contextmanager
+def favoured(home: Path, exchange: str) -> Iterator[Scene]:
+    """An account with a trader, whose maker orders earn a rebate."""
+    with Sandbox([account("main", exchange, fees=FEES)], exchanges=(exchange,)) as box:
+        text = trader(exchange) + settings(box, {"main": {}}, exchange)
+        with Daemon(home, text, keys(box)) as daemon:
+            daemon.until_live("main")
+            it = Scene(box, daemon, exchange)
+            until_following(it)
+            yield it
 
 
 def worth(it: Scene, fill: Row) -> tuple[D, D]:
@@ -32,7 +59,7 @@ def sell_all(it: Scene) -> None:
 def test_what_a_maker_saved_and_what_was_earned_are_what_the_exchange_has_in_its_books(
     exchange: str, tmp_path: Path
 ) -> None:
-    with trading_scene(tmp_path, exchange=exchange) as it:
+    with favoured(tmp_path, exchange) as it:
         it.trade()
         until_trades(it, "resting")
         sell_all(it)
@@ -46,10 +73,14 @@ def test_what_a_maker_saved_and_what_was_earned_are_what_the_exchange_has_in_its
         rate, fills = rate_of(it, "taker"), it.admin.truth("main")["fills"]
         made = {fill["trade_id"]: worth(it, fill) for fill in fills if fill["liquidity"] == "maker"}
         assert len(made) == 2, "the SELLs"
+        assert rate == D(FEES["spot"]["taker"])
         said = {row["trade_id"]: row for row in it.daemon.ask("fees", by="fill", limit=0)}
         for trade_id, (moved, fee) in made.items():
             assert D(said[trade_id]["saved"]) == rate * moved - fee
         assert [row["saved"] for row in said.values() if row["liquidity"] == "taker"] == ["0", "0"]
+        assert all(D(said[trade_id]["saved"]) > rate * moved for trade_id, (moved, _) in made.items()), (
+            "a rebate"
+        )
         (share,) = it.daemon.ask("fees", by="account")
         assert (share["fills"], share["unknown"], share["unproven"]) == (4, 0, 0)
         assert D(share["volume"]) == sum(worth(it, fill)[0] for fill in fills)
