@@ -43,13 +43,14 @@ from core.client_ids import read_sell_id, trade_id
 from core.errors import DatabaseProblem
 from core.facts import Fill, OrderState
 from core.halting import Bounds, Figures, Trading
+from core.incidents import Kind
 from core.instruments import Resting
 from core.intents import Cancellation, Placement
 from core.lots import Lot
 from core.messages import CancelOrder, Momentary, PlaceOrder, RetryTrade, SwitchTrading
 from core.money import EXACT, add
 from core.profit import Rate, Terms
-from core.records import Incident, Record, Remember, Traded
+from core.records import Incident, Record, Remember, Severity, Traded
 from core.settings_schema import TraderSettings
 from core.status import AccountState
 from core.trading import Book, CancelAsked, Considered, Restarted, Retried, Taken, Told
@@ -692,11 +693,13 @@ class TraderActor(Actor):
     def _now_ms(self) -> int:
         return self.context.clock.wall_ms()
 
-    def incident(self, key: str, kind: str, text: str) -> None:
+    def incident(self, key: str, kind: Kind, text: str) -> None:
         """Something that a person should know of an order."""
         self._incident(key, kind, "warning", text)
 
-    def _incident(self, key: str, kind: str, severity: Any, text: str, *, resolved: bool = False) -> None:
+    def _incident(
+        self, key: str, kind: Kind, severity: Severity, text: str, *, resolved: bool = False
+    ) -> None:
         whole = f"{self._account}:trader:{key}"
         told = self._desk.masked(text)
         self.context.record(Incident(self._now_ms(), whole, kind, severity, told, self._account, resolved))

@@ -8,11 +8,12 @@
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from core.lots import FINISHED, Lot
 from core.money import plain
 
-KIND = "trade_old"
+KIND: Final = "trade_old"
 
 
 def age(lot: Lot, now: int) -> float | None:
