@@ -27,7 +27,10 @@ NEEDED_FOR = 30.0  # seconds that a price is heard on after it was last needed
 
 
 class Market:
-    """What is known of one symbol; None is not known, and `why` has the reasons."""
+    """What is known of one symbol; None is not known, and `why` has the reasons.
+
+    `is_unlisted` says that the exchange does not list it, or not so that it can be read.
+    """
 
     def __init__(self) -> None:
         self.instrument: Instrument | None = None
@@ -109,7 +112,7 @@ class Markets:
     # ---------------------------------------------------------------------- inside
 
     def _ask(self, market: Market, what: str, now: float, plan: Any, then: Any) -> None:
-        if what in market.asking or now < market.due.get(what, 0.0) or market.is_unlisted:
+        if what in market.asking or now < market.due.get(what, 0.0):
             return
         market.asking.add(what)
 
@@ -126,12 +129,10 @@ class Markets:
 
     def _listed(self, market: Market, listing: Listing, now: float) -> None:
         market.due["filters"] = now + FILTERS_FOR
-        if listing.instruments:
-            market.instrument = listing.instruments[0]
-            return
-        market.instrument = None
-        market.is_unlisted = bool(listing.missing)
-        market.why["filters"] = "; ".join(listing.unreadable) or "the exchange does not list it"
+        market.instrument = next(iter(listing.instruments), None)
+        market.is_unlisted = market.instrument is None
+        if market.is_unlisted:
+            market.why["filters"] = "; ".join(listing.unreadable) or "the exchange does not list it"
 
     def _charged(self, market: Market, rates: FeeRates, now: float) -> None:
         market.rates = rates

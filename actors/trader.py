@@ -40,7 +40,7 @@ from actors.quotes import Need, Quotes
 from core import admission, earnings, halting
 from core.admission import Circumstances, Objection
 from core.client_ids import read_sell_id, trade_id
-from core.errors import DatabaseProblem, VigilError
+from core.errors import DatabaseProblem
 from core.facts import Fill, OrderState
 from core.halting import Bounds, Figures, Trading
 from core.instruments import Resting
@@ -141,7 +141,7 @@ class TraderActor(Actor):
         self._markets = Markets(account, self._desk, context.clock, quotes, need)
         self._orders = Orders(self, exchange.name)
         self._start: Start | None = None
-        self._is_beginning = self._is_told = False
+        self._is_beginning = self._is_heir = self._is_told = False
         self._read = 0  # the journal's seq up to which it was read
         self._kept = 0  # the same, as it is remembered
         self._books: dict[Key, Book] = {}
@@ -200,7 +200,7 @@ class TraderActor(Actor):
         """In the writer's thread: one word is enough, however much there is to read."""
         if not self._is_told:
             self._is_told = True
-            self.me.tell(_News())
+            self._is_told = self.me.tell(_News())
 
     def _wake_desk(self, seconds: float) -> None:
         if seconds > 0:
@@ -233,7 +233,12 @@ class TraderActor(Actor):
             return
         if self._desk.is_clock_old():
             self._is_beginning = True
-            self._desk.set_clock(self._clock_set)
+            self._desk.set_clock(lambda _: setattr(self, "_is_beginning", False))
+            return
+        if not self._is_heir:  # what the generation before us has put is committed first, then read
+            self._is_beginning = True
+            who = Remember(self._now_ms(), f"trader:life:{self._account}", f"{self.context.boot}#{self.gen}")
+            self.commit([who], self._inherit)
             return
         remembered = self._reader.remembered()
         said = remembered.get(f"trader:since:{self._account}")
@@ -252,10 +257,8 @@ class TraderActor(Actor):
         self._start = start
         self.me.tell(_News())
 
-    def _clock_set(self, came_of_it: Any) -> None:
-        if isinstance(came_of_it, VigilError):
-            self._desk.ask(lambda: None, lambda _: None)
-        self._is_beginning = False
+    def _inherit(self) -> None:
+        self._is_heir, self._is_beginning = True, False
 
     def _load(self) -> None:
         """The trades as they were stored, and every order of ours that may live."""
@@ -318,7 +321,7 @@ class TraderActor(Actor):
         market = self._markets.need(key, price=False)
         if market.instrument is None:
             if market.is_unlisted:
-                text = f"a BUY fill in {key[1]} gets no SELL: the exchange does not list it"
+                text = f"a BUY fill in {key[1]} gets no SELL: {market.why.get('filters')}"
                 self._incident(f"unlisted:{key[1]}", "trade_unlisted", "warning", text)
             return False
         self._books[key] = Book(self._account, *key, market.instrument.pair)

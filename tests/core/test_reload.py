@@ -220,6 +220,18 @@ def test_a_page_is_switched_on_and_off_like_any_other_change_of_it(was: str, is_
     assert (changes.later, changes.settings.web.listen) == ((), is_now)
 
 
+def test_every_trader_goes_by_new_rules_and_where_there_is_none_they_wait_for_the_next_start() -> None:
+    new = settings(trader={"dry_run": False})
+    traders = ("trading/prices-binance-rest", "trading/trader-b", "trading/trader-a")
+    changes = diff(settings(), new, children=traders)
+    assert changes.sections == (
+        SectionChange("trader", ("dry_run",), ("trading/trader-a", "trading/trader-b")),
+    )
+    without = diff(settings(), new)
+    assert [problem.path for problem in without.later] == ["trader.dry_run"]
+    assert (bool(without), without.settings.trader.dry_run) == (False, True)
+
+
 def test_of_a_section_that_nothing_serves_nothing_follows() -> None:
     new = settings(trader={"quote": "USDC"})
     changes = diff(settings(), new, unserved={"trader"})

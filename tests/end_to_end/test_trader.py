@@ -181,3 +181,43 @@ def test_where_there_is_no_trader_the_words_say_so(tmp_path: Path) -> None:
         answer = it.daemon.word("buy", "main", it.symbol, "--worth", "50", "--price", "50000", "--yes")
         assert answer.returncode == 1
         assert "the trader is off" in answer.stderr
+
+
+def until_halted(it: Scene) -> str:
+    """Trading is halted by a rule; the incident says why."""
+    rows = eventually(
+        lambda: [row for row in it.daemon.ask("incidents", open=True) if row["kind"] == "trading_halted"],
+        what="a halt",
+    )
+    return str(rows[0]["text"])
+
+
+def test_a_loss_of_the_day_halts_trading_until_a_person_lets_it_go_on(tmp_path: Path) -> None:
+    with trading_scene(tmp_path, own={"max_daily_loss": '"0.01"'}) as it:
+        it.trade()
+        assert "today lost" in until_halted(it)
+        eventually(
+            lambda: [row for row in trades(it) if (row["why"] or "").startswith("trading is halted")],
+            what="a trade that waits",
+        )
+        assert [row for row in sells(it) if row["status"] == "open"] == []
+
+
+def test_a_burst_of_rejected_orders_halts_trading(tmp_path: Path) -> None:
+    with trading_scene(tmp_path, own={"max_rejections": "1"}) as it:
+        it.admin.fault(
+            "rest_status",
+            path=PLACING["binance"],
+            having="side=SELL",
+            status=400,
+            code=-2010,
+            message="Account has insufficient balance for requested action.",
+        )
+        it.trade()
+        assert "2 orders were rejected" in until_halted(it)
+        it.admin.clear()
+        (trade,) = until_trades(it, "waiting")
+        assert trade["failures"] == 2
+        assert sells(it) == []
+        it.daemon.ask("halt", release=True)
+        until_trades(it, "resting")

@@ -81,23 +81,34 @@ def until_trades(it: Scene, *states: str, within: float = 60.0, **which: Any) ->
 def sells(it: Scene, name: str = "main") -> list[Row]:
     """Every SELL that the exchange has ever taken of the trader."""
     orders: list[Row] = it.admin.truth(name)["orders"]
-    return [row for row in orders if row["side"] == "sell"]
-
-
-def fills_of(it: Scene, order_id: str, name: str = "main") -> list[Row]:
-    """What the sandbox itself has of an order's fills."""
-    return [row for row in it.admin.truth(name)["fills"] if str(row["order_id"]) == str(order_id)]
+    return [row for row in orders if row["side"] == "sell" and row["client_order_id"].startswith("vt")]
 
 
 def money_of(it: Scene, name: str = "main") -> D:
-    """What all trading has brought and cost, by the exchange's own books alone, in the quote asset."""
+    """What purchases cost and the trader's sales brought, by the exchange's own books alone, in the quote asset."""
     money = D(0)
-    for fill in it.admin.truth(name)["fills"]:
+    for fill in its_fills(it, name):
         worth = D(fill["price"]) * D(fill["quantity"])
         money += worth if fill["side"] == "sell" else -worth
         if fill["fee_asset"] and not it.symbol.startswith(fill["fee_asset"]):
             money -= D(fill["fee"])
     return money
+
+
+def units_of(it: Scene, name: str = "main") -> D:
+    """What is left of the purchases after the trader's sales, by the same books, in the base asset."""
+    units = D(0)
+    for fill in its_fills(it, name):
+        units += D(fill["quantity"]) if fill["side"] == "buy" else -D(fill["quantity"])
+        if fill["fee_asset"] and it.symbol.startswith(fill["fee_asset"]):
+            units -= D(fill["fee"])
+    return units
+
+
+def its_fills(it: Scene, name: str) -> list[Row]:
+    """Every purchase, and what the trader sold."""
+    fills: list[Row] = it.admin.truth(name)["fills"]
+    return [row for row in fills if row["side"] == "buy" or row["client_order_id"].startswith("vt")]
 
 
 def profit_of(rows: list[Row]) -> D:
