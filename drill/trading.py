@@ -49,7 +49,7 @@ from drill.menu import (
 )
 from drill.nameless import Nameless, named
 from drill.sandbox import Admin, AdminError, Sandbox, account
-from drill.trading_menu import TRADING
+from drill.trading_menu import CLOSING, TRADING
 from drill.waiting import eventually
 
 SETTINGS: Mapping[str, Any] = {
@@ -57,7 +57,7 @@ SETTINGS: Mapping[str, Any] = {
     "dry_run": False,
     "min_profit": "0.003",
     "max_order_quote": 600,
-    "max_open_orders": 40,
+    "max_open_orders": 50,
     "max_price_age": 4,
     "max_daily_loss": 1_000_000,
 }
@@ -66,13 +66,15 @@ START = 95_000.0
 SWING, SWING_S = 0.010, 20.0
 TIDE, TIDE_S = 0.006, 70.0
 """How far the price goes up and down, as a part of it, and in how many seconds."""
-PATIENCE = 120.0
+PATIENCE = 80.0
 """Seconds until all has settled: an exchange that said it was gone is asked once a minute."""
 BETWEEN = 1.0
 SHORT = 3.0
 """Nothing of the menu is waited for longer than it takes to be felt."""
-CROWD = 25
+CROWD = 18
 """So many SELLs may rest before the hand stops buying."""
+NOT_PROMISED = ("updated_at", "time_in_force")
+"""An order's last change never goes back, as a clock does; Crypto.com does not tell a refused maker as one."""
 BROKEN = (requests.RequestException, AdminError)
 """What a sandbox that is just being killed says, and one that finds an order ended."""
 
@@ -95,12 +97,16 @@ class Line(NamedTuple):
 
 
 class Result(NamedTuple):
-    """`words` counts what `buy` was answered, `kept` is where the data of what went wrong lies."""
+    """`words` counts what `buy` was answered, `halts` and `stuck` where a person let trading or a trade go on.
+
+    `kept` is where the data of what went wrong lies.
+    """
 
     lines: tuple[Line, ...]
     faults: Mapping[str, int]
     words: Mapping[str, int]
     halts: int
+    stuck: int
     seconds: float
     kept: Path | None
 
@@ -210,7 +216,7 @@ class _Session:
         self._findings: dict[str, list[Finding]] = {seat.name: [] for seat in seats}
         self._broken: list[str] = []
         self._played: Counter[str] = Counter()
-        self._halts = 0
+        self._halts = self._stuck = 0
 
     # ---------------------------------------------------------------------- the whole
 
@@ -229,7 +235,13 @@ class _Session:
             for party in self._parties:
                 party.daemon.terminate(20.0)
             return Result(
-                lines, self._played, self._words(), self._halts, time.monotonic() - self._began, None
+                lines,
+                self._played,
+                self._words(),
+                self._halts,
+                self._stuck,
+                time.monotonic() - self._began,
+                None,
             )
         finally:
             self._finish(threads)
@@ -371,6 +383,9 @@ class _Session:
         self._say(entry.name)
         for step in entry.steps:
             self._do(step, seats, SHORT if entry.name in MENU else math.inf)
+        if entry.name in CLOSING:
+            self._box.admin.clear()
+            self._happen("stop")
         self._mend()
         self._played[entry.name] += 1
         time.sleep(BETWEEN)
@@ -442,23 +457,37 @@ class _Session:
             party.unlock()
             if not party.is_there:
                 party.daemon.start()
-        self._person("reset")
-        self._person("release")
+        self._help()
+
+    def _help(self) -> None:
+        for word in ("reset", "release", "retry"):
+            self._person(word)
 
     def _person(self, word: str) -> None:
-        """A person helps where nothing else does: accounts that are held, and trading that has halted."""
+        """A person helps where nothing else does: accounts that are held, trading that halted, stuck trades."""
         for party in self._parties:
             with suppress(OSError, Refused):
-                if word == "release":
-                    rows = party.daemon.ask("incidents", limit=0, open=True)
-                    halted = [row for row in rows if row["kind"] == "trading_halted"]
-                    self._halts += len(halted)
-                    if halted:
-                        party.daemon.ask("halt", release=True)
-                    continue
-                for row in party.daemon.status()["accounts"]:
-                    if row["state"] == "held" or word == "reconcile":
-                        party.daemon.ask(word, target=row["account"])
+                match word:
+                    case "release":
+                        self._release(party.daemon)
+                    case "retry":
+                        self._retry(party.daemon)
+                    case _:
+                        for row in party.daemon.status()["accounts"]:
+                            if row["state"] == "held" or word == "reconcile":
+                                party.daemon.ask(word, target=row["account"])
+
+    def _release(self, daemon: Daemon) -> None:
+        rows = daemon.ask("incidents", limit=0, open=True)
+        if halted := sum(row["kind"] == "trading_halted" for row in rows):
+            self._halts += halted
+            daemon.ask("halt", release=True)
+
+    def _retry(self, daemon: Daemon) -> None:
+        for row in daemon.ask("trades", limit=0, open=True):
+            if row["state"] == "stuck":
+                self._stuck += 1
+                daemon.ask("retry", id=row["id"])
 
     # ------------------------------------------------------------------------ the books
 
@@ -472,8 +501,7 @@ class _Session:
             if not any(line.findings for line in lines) or time.monotonic() > until:
                 return lines
             time.sleep(1.0)
-            self._person("reset")
-            self._person("release")
+            self._help()
 
     def _judged(self, seat: Seat) -> Line:
         daemon, at = self._party(seat).daemon, seat.market
@@ -486,7 +514,7 @@ class _Session:
             "fills": daemon.fills(account=seat.name),
             "orders": daemon.pages("orders", account=seat.name),
         }
-        compared = tally(truth, ledger, besides=("updated_at",))
+        compared = tally(truth, ledger, besides=NOT_PROMISED)
         findings += [Finding("ledger", text) for text in compared.lines]
         findings += [Finding("drill", text) for text in self._broken]
         if (state := daemon.account(seat.name)["state"]) != "live":

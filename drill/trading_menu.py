@@ -107,3 +107,8 @@ ORDERS = (
 
 TRADING: Mapping[str, Entry] = {entry.name: entry for entry in (*MENU.values(), *ORDERS)}
 """Everything that a trader is put through."""
+CLOSING = frozenset(
+    {"429-bare", "418-bare", "403", "403-bare", "ban", "ban-cut", "gone", "order-403", "order-429"}
+)
+"""After these an exchange is not called for minutes, ten at Bybit, as its documents want it: the daemon is
+started again then, which is what a person would do who knows that it is over."""

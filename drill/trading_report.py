@@ -35,6 +35,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "faults": dict(result.faults),
         "words": dict(result.words),
         "halts": result.halts,
+        "stuck": result.stuck,
         "rows": [
             {
                 "exchange": line.exchange,
@@ -60,7 +61,7 @@ def _sentences(result: Result) -> Iterator[str]:
     words = ", ".join(f"{count} {state}" for state, count in sorted(result.words.items()))
     sells, lowest = sum(one.sells for one in lines), sum(one.lowest for one in lines)
     exempt = sum(one.exempt for one in lines)
-    yield f"{sum(result.faults.values())} faults of {len(result.faults)} kinds in {result.seconds:.0f} s; trading halted {result.halts} times, and a person let it go on"
+    yield f"{sum(result.faults.values())} faults of {len(result.faults)} kinds in {result.seconds:.0f} s; a person let trading go on {result.halts} times, and stuck trades {result.stuck} times"
     yield f"a person said `buy` {sum(result.words.values())} times: {words}"
     yield f"{lowest} of {sells} SELLs at the lowest tick that the rule allows, the others above it; {exempt} worth more than max_order_quote, as only they may be"
 

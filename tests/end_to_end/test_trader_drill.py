@@ -8,6 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from drill.trading import Party, Wanted, trade
 from drill.trading_report import as_text
 from tests.end_to_end.test_drill import processes, started, tmp
@@ -17,6 +19,7 @@ FAULTS = ("order-torn", "order-500-made", "lose-one", "killed", "drop")
 EXCHANGES = ("binance", "cryptocom")
 
 
+@pytest.mark.timeout(300)
 def test_a_short_hour_of_trading_through_faults_leaves_books_that_agree(tmp: Path) -> None:
     words = [word for name in FAULTS for word in ("--fault", name)]
     words += [word for name in EXCHANGES for word in ("--exchange", name)]
