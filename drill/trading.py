@@ -68,6 +68,8 @@ TIDE, TIDE_S = 0.006, 70.0
 """How far the price goes up and down, as a part of it, and in how many seconds."""
 PATIENCE = 80.0
 """Seconds until all has settled: an exchange that said it was gone is asked once a minute."""
+SLOW = 120.0
+"""Seconds that a start or a stop may take: how fast that is, is judged elsewhere."""
 BETWEEN = 1.0
 SHORT = 3.0
 """Nothing of the menu is waited for longer than it takes to be felt."""
@@ -148,6 +150,11 @@ class Party:
         self.daemon = Nameless(home, text, keys(box))
         self._lock: sqlite3.Connection | None = None
 
+    def start(self) -> None:
+        """Let the daemon begin; on a machine with much else to do that takes its time."""
+        self.daemon.launch()
+        self.daemon.until_answers(within=SLOW)
+
     def lock(self) -> None:
         """Hold the database as another program would."""
         self._lock = sqlite3.connect(self.daemon.home / "data" / "vigil.db", isolation_level=None, timeout=10)
@@ -225,7 +232,7 @@ class _Session:
         try:
             self._move_prices(self._box.admin)
             for party in self._parties:
-                party.daemon.start()
+                party.start()
             for party in self._parties:
                 self._until_trading(party)
             threads = self._begin()
@@ -233,7 +240,7 @@ class _Session:
             self._finish(threads)
             lines = self._settle()
             for party in self._parties:
-                party.daemon.terminate(20.0)
+                party.daemon.terminate(SLOW)
             return Result(
                 lines,
                 self._played,
@@ -253,7 +260,7 @@ class _Session:
     def _until_trading(self, party: Party) -> None:
         """Each account is live, and its trader knows since when it counts."""
         for seat in party.seats:
-            party.daemon.until_live(seat.name, within=60.0)
+            party.daemon.until_live(seat.name, within=SLOW)
         wanted = {f"trader:since:{seat.name}" for seat in party.seats}
         path = party.daemon.home / "data" / "vigil.db"
 
@@ -261,7 +268,7 @@ class _Session:
             with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
                 return {row[0] for row in database.execute("SELECT key FROM system_state")}
 
-        eventually(known, wanted.issubset, within=60.0, what=f"traders that follow ({party.daemon.log_path})")
+        eventually(known, wanted.issubset, within=SLOW, what=f"traders that follow ({party.daemon.log_path})")
 
     def _begin(self) -> list[threading.Thread]:
         loops: list[tuple[float, Callable[[Admin], None]]] = [(0.4, self._move_prices)]
@@ -433,9 +440,9 @@ class _Session:
             case "kill":
                 daemon.kill()
             case "stop":
-                daemon.terminate(20.0)
+                daemon.terminate(SLOW)
             case "launch":
-                daemon.start()
+                party.start()
             case "halt":
                 daemon.ask("halt", why="the drill")
 
@@ -456,7 +463,7 @@ class _Session:
         for party in self._parties:
             party.unlock()
             if not party.is_there:
-                party.daemon.start()
+                party.start()
         self._help()
 
     def _help(self) -> None:
