@@ -116,11 +116,11 @@ def run(
 ) -> int:
     """The exit code of the whole."""
     from drill.menu import ALL, MENU
-    from drill.trading_menu import TRADING
+    from drill.trading_menu import TRADED, TRADING
 
     menu = TRADING if trader else MENU
     wanted_faults = _chosen("fault", faults, menu)
-    wanted_exchanges = _chosen("exchange", exchanges, ALL)
+    wanted_exchanges = _chosen("exchange", exchanges, TRADED if trader else ALL)
     if list_menu:
         click.echo(_menu(menu))
         return FINE

@@ -27,16 +27,17 @@ class Dialect(NamedTuple):
     anything does: otherwise the first `spared` requests are taken for first
     pages. `contract` is a symbol that makes positions, and what is said with it.
     `prices` is where the public stream is entered, `orders` the path that places,
-    `base` with `tick`, `step` and `least` (worth) what an order of the symbol is made of.
+    `base` with `tick`, `step` and `least` (worth) what an order of the symbol is made of;
+    "" where no trader is drilled.
     """
 
     entrance: Entrance
     symbol: str
     trades: str
-    prices: str
-    orders: str
-    tick: str
-    step: str
+    prices: str = ""
+    orders: str = ""
+    tick: str = ""
+    step: str = ""
     least: str = "5"
     base: str = "BTC"
     cash: str = "USDT"

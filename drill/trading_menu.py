@@ -9,6 +9,7 @@ where others share it (a cancel, a question), they meet the same.
 
 from collections.abc import Mapping
 
+from drill.dialects import DIALECTS
 from drill.menu import MENU, Act, Clear, Entry, Inject, Machine, Person, Wait
 
 _LATE = {"path": "{orders}", "seconds": 1.0}
@@ -107,6 +108,8 @@ ORDERS = (
 
 TRADING: Mapping[str, Entry] = {entry.name: entry for entry in (*MENU.values(), *ORDERS)}
 """Everything that a trader is put through."""
+TRADED = tuple(name for name, dialect in DIALECTS.items() if dialect.orders)
+"""The exchanges where one is drilled."""
 CLOSING = frozenset(
     {"429-bare", "418-bare", "403", "403-bare", "ban", "ban-cut", "gone", "order-403", "order-429"}
 )
