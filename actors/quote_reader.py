@@ -2,8 +2,8 @@
 
 Between a frame and the board stands no mailbox. A price is as old as the exchange
 says, where our clock was set by the exchange's, so that one which was long on its
-way is not taken for a new one; else it is as old as its arrival. One that is told
-once more under the same number says that it is still so: it is as old as that.
+way is not taken for a new one; else it is as old as its arrival. What comes later on
+one socket is not older than what came before.
 
 A reader of a generation without authority writes nothing (S24).
 """
@@ -70,7 +70,7 @@ class QuoteReader(SocketReader):
             number, session, plug, owner=desk.origin, clock=desk.clock, time_ms=desk.rest.time_ms
         )
         self._desk = desk
-        self._sequences: dict[str, int] = {}
+        self._told_at: dict[str, float] = {}  # boottime, by symbol, as the exchange said
 
     def _tell_end(self, error: Exception | None) -> None:
         self._desk.tell(QuotesLost(self.number, error or RuntimeError("the reader ended by itself")))
@@ -110,12 +110,11 @@ class QuoteReader(SocketReader):
     def _was_so_at(self, top: TopOfBook, time_ms: int) -> float:
         """The boottime second."""
         now = self.heard_at or self._clock.boottime()
-        is_repeated = top.sequence is not None and self._sequences.get(top.symbol) == top.sequence
-        if top.sequence is not None:
-            self._sequences[top.symbol] = top.sequence
-        if top.at_ms is None or is_repeated or self._desk.rest.anchored_at is None:
+        if top.at_ms is None or self._desk.rest.anchored_at is None:
             return now
-        return now - max(0, time_ms - top.at_ms) / 1000
+        at = now - (time_ms - top.at_ms) / 1000
+        self._told_at[top.symbol] = at = min(now, max(at, self._told_at.get(top.symbol, at)))
+        return at
 
     def _note(self, note: str) -> None:
         log.warning("quote_not_readable", child=self._desk.origin.child, why=note)

@@ -3,7 +3,7 @@
 One table. The help of the command line, the text of a refusal, the menu of the page and
 what the sandbox is asked for are all made from it.
 
-The sandbox can do much more (docs/sandbox.md), and the drill does all of it; these are
+The sandbox can do much more (docs/sandbox.md), and the drill does nearly all of it; these are
 the few that somebody who has just started vigil understands, and each leads to another
 part of it: a cut is bridged, a mute stream is found out by audits, a dead one is polled
 for, a dead exchange leaves a gap that is closed later, a key that is refused is a hold.

@@ -178,6 +178,10 @@ def _trader(trader: TraderSettings, accounts: Mapping[str, AccountSettings]) -> 
     for name in trader.accounts:
         if name not in accounts:
             yield Problem("trader.accounts", "names an account that is not there", close_to(name, accounts))
+    if trader.max_price_age < 3:
+        yield warning("trader.max_price_age", "hardly leaves time to ask a second source")
+    if trader.max_price_age > 60:
+        yield warning("trader.max_price_age", "the market may be far away from a price that old")
     if trader.enabled and not trader.dry_run:
         yield warning("trader.dry_run", "is off: the trader places real orders")
 

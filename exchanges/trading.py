@@ -230,8 +230,8 @@ class FeeRates(msgspec.Struct, frozen=True):
 class TopOfBook(msgspec.Struct, frozen=True, gc=False):
     """The best bid and the best ask of a symbol. None = nobody bids, or asks, or it was not said.
 
-    `at_ms` is exchange time, as near to the matching engine as the exchange tells
-    it; None where it does not tell any. `sequence` grows with every change.
+    `at_ms` is when it was so, exchange time, as near to the matching engine as it is
+    told; None where it does not tell any. `sequence` grows with every change.
     Nothing is judged here: a crossed or empty book is passed on as it came.
     """
 

@@ -35,6 +35,8 @@ AT_ONCE = frozenset(
         "clear",
     }
 )
+PUBLIC = frozenset({"false_price"})
+"""Kinds that only those notice who hear prices."""
 ONCE_BY_DEFAULT = frozenset(
     {"lose_one", "duplicate", "reorder", "swallow_subscribe_ack", "double_filled", "late_auth"}
 )

@@ -9,7 +9,8 @@ request on spot, and acknowledged by request. The decisions:
   number 1, for the service was restarted. A delta changes it: size 0 removes a
   level. Level 1 is documented as snapshots only, and came as deltas in 2023.
 * A snapshot is repeated when nothing changed for 3 s: the price is still so.
-* The time is `cts`, when the matching engine made the change, else `ts`.
+* The time of a change is `cts`, when the matching engine made it. A book that is
+  told whole, first or once more, was so at `ts`, however long ago it changed.
 * The heartbeat is a JSON ping; the forms of its pong differ by product.
 """
 
@@ -100,7 +101,8 @@ class BestLevels(QuoteStream):
         is_whole = push.type == "snapshot" or book.u == 1
         if book.u == 1 and book.s in self._sequences:
             self._sequences[book.s] = 0
-        if book.u < self._sequences.get(book.s, 0):
+        told = self._sequences.get(book.s, 0)
+        if book.u < told:
             return SILENT
         before = (None, None) if is_whole else self._books.get(book.s)
         if before is None:
@@ -108,7 +110,7 @@ class BestLevels(QuoteStream):
         bid, ask = _changed(before[0], book.b), _changed(before[1], book.a)
         if book.s in self._sequences:
             self._books[book.s] = (bid, ask)
-        at = milliseconds(push.cts) or milliseconds(push.ts)
+        at = (milliseconds(push.cts) if 0 < told < book.u else None) or milliseconds(push.ts)
         best = (*_parts(bid), *_parts(ask))
         return self._told(TopOfBook(self.category, book.s, best[0], best[2], best[1], best[3], at, book.u))
 

@@ -278,8 +278,12 @@ def test_a_price_that_was_long_on_its_way_is_as_old_as_the_exchange_says(
         rest.learn([Sample(clock.boottime(), clock.boottime(), clock.wall_ms())])
         guest.text(f"price BTCUSDT 98 100 2 {clock.wall_ms() - 60_000}")
         eventually(scene.board.refused, lambda counts: counts == {("binance", "stale"): 1}, what="a refusal")
-        guest.text(f"price BTCUSDT 98 100 2 {clock.wall_ms() - 60_000}")  # the same once more: it is so still
+        now = clock.wall_ms()
+        guest.text(f"price BTCUSDT 98 100 3 {now}")
         scene.until_bid(98)
+        guest.text(f"price BTCUSDT 97 99 4 {now - 100}")
+        scene.until_bid(97)
+        assert scene.board.refused() == {("binance", "stale"): 1}, "what comes later is not older"
         assert scene.ref is not None
         scene.ref.stop(block=True, timeout=WAIT)
 

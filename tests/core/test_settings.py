@@ -564,6 +564,11 @@ def test_an_address_without_a_password_is_not_warned_about(url: str) -> None:
     assert "database.url" not in [problem.path for problem in found]
 
 
+@pytest.mark.parametrize(("age", "is_odd"), [(2, True), (3, False), (60, False), (61, True)])
+def test_an_age_of_prices_that_makes_no_sense_is_warned_about(age: int, is_odd: bool) -> None:
+    assert ("trader.max_price_age" in warnings(f"[trader]\nmax_price_age = {age}")) == is_odd
+
+
 def test_real_orders_are_warned_about() -> None:
     assert "trader.dry_run" in warnings("[trader]\nenabled = true\ndry_run = false")
 

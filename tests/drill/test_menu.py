@@ -11,7 +11,7 @@ from drill.menu import ALL, LOSABLE, MENU, Entry, Inject
 from drill.round import name_of
 from drill.trading_menu import CLOSING, ORDERS, TRADED, TRADING
 from exchanges.registry import REGISTRY
-from sandbox.faults import AT_ONCE, LASTING, parse_fault
+from sandbox.faults import AT_ONCE, LASTING, PUBLIC, parse_fault
 from sandbox.server import DIALECTS as LISTED
 
 
@@ -31,8 +31,11 @@ def injections(entry: Entry) -> list[Inject]:
 
 def test_every_fault_that_the_sandbox_offers_is_on_the_menu() -> None:
     """Prices are heard by a trader alone, so what is wrong with them is on its menu."""
-    asked = {step.kind for entry in TRADING.values() for step in injections(entry)}
-    assert asked == (LASTING | AT_ONCE) - {"clear"}
+    asked, everything = (
+        {step.kind for entry in menu.values() for step in injections(entry)} for menu in (MENU, TRADING)
+    )
+    assert asked == (LASTING | AT_ONCE) - {"clear"} - PUBLIC
+    assert everything == (LASTING | AT_ONCE) - {"clear"}
 
 
 def test_a_trader_is_put_through_the_whole_menu_and_more() -> None:

@@ -158,13 +158,22 @@ def test_the_heartbeat_is_a_json_ping_and_every_form_of_its_pong_is_known() -> N
 # -------------------------------------------------------------------------- prices
 
 
-def test_a_snapshot_is_the_best_levels_at_the_engine_s_time() -> None:
+def test_a_snapshot_is_the_best_levels_as_they_are_when_it_is_told() -> None:
     assert heard(session(), SNAPSHOT).quotes == (
         TopOfBook(
             "spot", "BTCUSDT", Decimal("16493.5"), Decimal(16611), Decimal("0.006"), Decimal("0.029"),
-            1672304484976, 18521288,
+            1672304484978, 18521288,
         ),
     )  # fmt: skip
+
+
+def test_a_change_is_of_the_engine_s_time_and_a_book_that_is_told_again_is_so_then() -> None:
+    """A quiet book is told every three seconds, and changed long ago: that does not make its price old."""
+    one = session()
+    heard(one, SNAPSHOT)
+    changed = push(u=18521289) | {"ts": 1672304485000, "cts": 1672304484990}
+    assert heard(one, changed).quotes[0].at_ms == 1672304484990
+    assert heard(one, changed | {"ts": 1672304488000}).quotes[0].at_ms == 1672304488000
 
 
 def test_without_the_engine_s_time_the_server_s_counts_as_number_or_as_text() -> None:

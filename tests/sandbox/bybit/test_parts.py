@@ -29,6 +29,7 @@ from sandbox.bybit.public import PublicSession, Shown
 from sandbox.bybit.quota import Banned, Quota
 from sandbox.bybit.quotes import Quotes
 from sandbox.clock import Clock
+from sandbox.faults import Board
 from sandbox.market import Market
 
 
@@ -212,7 +213,8 @@ def test_a_change_is_the_flow_less_fee_and_funding():
 def site():
     clock = SteppedClock()
     venue = SimpleNamespace(market=Market(INSTRUMENTS, 1), clock=clock)
-    return SimpleNamespace(venue=venue, api=SimpleNamespace(quotes=Quotes(venue)), markets=set())
+    quotes = SimpleNamespace(quotes=Quotes(venue))
+    return SimpleNamespace(name="bybit", venue=venue, api=quotes, markets=set(), board=Board())
 
 
 class Peer:
