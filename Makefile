@@ -7,10 +7,12 @@ WORKERS ?= 4
 # Hundreds of processes are started by the suite: none of them compiles everything anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test postgresql browser check format bench drill docs lock clean
+.PHONY: run install test postgresql browser check format bench drill docs lock clean
 
-run: .venv/.installed
+run: install
 	$(BIN)/python supervisor.py
+
+install: .venv/.installed
 
 test: .venv/.installed-dev postgresql browser
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
@@ -49,6 +51,7 @@ drill: .venv/.installed
 
 docs: .venv/.installed-dev
 	$(BIN)/python docs/diagrams.py
+	$(BIN)/python docs/configuration.py
 
 # The form that records no address of a package registry. The peers pin hard, so they choose first.
 LOCK := uv pip compile --universal --all-extras --generate-hashes --no-header --no-emit-index-url

@@ -19,6 +19,10 @@ without.
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from control.cli import Offline
 
 
 def _be_the_daemon(settings: Path) -> int:
@@ -64,21 +68,27 @@ def _in_use(settings: Path) -> str | None:
     return None if pid is None else f"{data_dir} is in use by pid {pid}: stop that daemon first"
 
 
-if __name__ == "__main__":
-    from control.cli import Offline, main
+def offline() -> "Offline":
+    """All that the command line can do without a running daemon."""
+    from control.cli import Offline
     from drill.command import command as drill
     from host.edit_words import commands as edits
     from host.upkeep import commands as upkeep
     from host.vault_words import command as secrets
 
-    offline = Offline(
+    return Offline(
         run=_be_the_daemon,
         check=_check,
         commands=(secrets(_running), *upkeep(_in_use), drill(_in_use)),
         accounts=edits(_running),
         alerts=_try_alerts,
     )
-    main(Path(__file__).with_name("settings.toml"), offline)
+
+
+if __name__ == "__main__":
+    from control.cli import main
+
+    main(Path(__file__).with_name("settings.toml"), offline())
 
 from collections import deque
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ as long as none has led to a stream again, there is one try a minute.
 """
 
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 import structlog
 
@@ -48,6 +48,7 @@ from core.errors import (
     StaleGeneration,
     VigilError,
 )
+from core.incidents import Duty, Kind
 from core.messages import (
     BalancesOwed,
     Momentary,
@@ -70,8 +71,10 @@ log = structlog.get_logger()
 LOOKS = 4  # at the age of the last byte, per `stale_after`
 AGAIN = 60.0  # seconds to the next try of a rotation, and of what only a changed program can mend
 JOIN_WITHIN = 0.9
-_CHANGED, _REFUSED, _KEY = "protocol_changed", "stream_refused", "listen_key"  # kinds of incidents
-_OF_THE_STREAM = ("heartbeat", "rotation", "listen_key")  # duties that end with it
+_CHANGED: Final = "protocol_changed"
+_REFUSED: Final = "stream_refused"
+_KEY: Final = "listen_key"
+_OF_THE_STREAM: tuple[Duty, ...] = ("heartbeat", "rotation", "listen_key")  # duties that end with it
 
 
 class _Look(Momentary, frozen=True, gc=False):
@@ -406,7 +409,7 @@ class ConnectionActor(Actor):
         self._supervisor_hears(Warned(self.name, self.gen, self._account, "stream", text))
 
     def _record(
-        self, kind: str, text: str, *, severity: Severity = "critical", resolved: bool = False
+        self, kind: Kind, text: str, *, severity: Severity = "critical", resolved: bool = False
     ) -> None:
         at, key = self.context.clock.wall_ms(), f"{self._account}:stream:{kind}"
         self.context.record(Incident(at, key, kind, severity, text, self._account, resolved))

@@ -18,6 +18,7 @@ from typing import Any, Protocol, assert_never
 
 from actors.base import Actor, Address, Context
 from actors.memory import StreamMemory
+from core.incidents import Duty
 from core.messages import RenewKey, Rotate, SendHeartbeat, Tick
 from core.status import Vitals
 
@@ -65,7 +66,11 @@ class KeepaliveActor(Actor):
         self._ticker = ticker
         self._memory = memory or StreamMemory(context.clock)
         self._vitals = vitals or Vitals()
-        self._periods = {"heartbeat": heartbeat, "rotation": rotate_after, "listen_key": renew_every}
+        self._periods: dict[Duty, float] = {
+            "heartbeat": heartbeat,
+            "rotation": rotate_after,
+            "listen_key": renew_every,
+        }
         self._job_id = f"{context.child}#{context.gen}"
         self._beat_at = 0.0
         self._rotate_at = 0.0

@@ -34,6 +34,7 @@ from actors.witness import Witness
 from core import owed, reconcile
 from core.differences import Compared, Difference
 from core.errors import DatabaseProblem, FatalError, LinkError, RateLimited, StaleGeneration, VigilError
+from core.incidents import Kind
 from core.messages import (
     AccountRefused,
     Audited,
@@ -174,7 +175,7 @@ class PollerActor(Actor):
         self._stance: Stance | None = None
         self._is_reconciled = False
         self._due = self._permissions_due = self._balances_from = 0.0  # boottime
-        self._incidents: set[str] = set()  # the kinds that are open
+        self._incidents: set[Kind] = set()  # the kinds that are open
         self._found: tuple[Difference, ...] = ()  # since the last comparison that was told
         self._repaired = self._streamed = 0  # likewise
         self._errand: _Errand | None = None
@@ -539,7 +540,7 @@ class PollerActor(Actor):
             hint = AGAIN
         return reconcile.retry_in(self._poll_every, hint, self._random)
 
-    def _incident(self, kind: str, text: str, *, resolved: bool = False) -> None:
+    def _incident(self, kind: Kind, text: str, *, resolved: bool = False) -> None:
         (self._incidents.discard if resolved else self._incidents.add)(kind)
         at, key = self.context.clock.wall_ms(), f"{self._account}:{kind}"
         self.context.record(Incident(at, key, kind, "warning", text, self._account, resolved))

@@ -15,7 +15,7 @@ it is needed exactly when a stream is down.
 Prices are public: no call is signed, and no key is looked up.
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
 import structlog
 
@@ -35,7 +35,7 @@ LOOKS_EVERY = 0.5  # seconds
 WITHIN = (2.0, 2.0)  # seconds to connect, and to be answered
 SHARE = 0.2  # of the weight that a minute allows
 PATIENCE = 60.0  # after a refusal for pace that names no time
-INCIDENT = "price_lacking"
+INCIDENT: Final = "price_lacking"
 _NOBODY = Credentials("nobody", "nothing")
 
 

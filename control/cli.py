@@ -10,17 +10,21 @@ Exit codes are part of the contract: 0 fine, 1 the answer is bad news, 2 usage,
 """
 
 import os
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from control.client import NoAnswer, NotRunning, Refused
+from control.completion import COMPLETE_VAR, SHELLS, completer, script
 from control.locate import locate
 from control.session import BAD_NEWS, FINE, converse
+from control.tables import COLUMNS, LOOKS
 from control.words import TEST, WORDS, Param, Word, hint, quoted
 
 USAGE, NOT_RUNNING, BAD_SETTINGS, INTERRUPTED = 2, 3, 78, 130
@@ -29,6 +33,20 @@ _JSON = "as_json"
 
 _HELP = """Watches over accounts on crypto exchanges. Without a WORD the daemon runs here;
 with one, a running daemon is asked. Each word explains itself: WORD --help."""
+_EXITS = """Exit codes: 0 fine, 1 the answer is bad news, 2 usage, 3 the daemon is not running,
+78 the settings do not hold; a daemon ends with 70 or 75 when something of its own fails."""
+_COMPLETION = """Print what makes a shell complete words, options, accounts and actors.
+
+Put the line below into the shell's start file. It also defines `vigil`, which is this
+command line from anywhere; with --settings before `completion`, that of those settings.
+"""
+_START_FILES = """\b
+bash, in ~/.bashrc:
+  eval "$({program} completion bash)"
+zsh, in ~/.zshrc:
+  eval "$({program} completion zsh)"
+fish, in ~/.config/fish/config.fish:
+  {program} completion fish | source"""
 
 
 class Offline(NamedTuple):
@@ -61,25 +79,50 @@ class Words(click.Group):
             )
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self._list(formatter, "Words", list(self.commands))
+
+    def _list(self, formatter: click.HelpFormatter, title: str, names: Sequence[str]) -> None:
+        with formatter.section(title):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=100)) for name in names])
+
+
+class Explained(click.Command):
+    """A word whose help ends with its `arguments`, what the columns of its `looks` mean, and an example."""
+
+    def __init__(
+        self, name: str, *, looks: str | None = None, arguments: Sequence[tuple[str, str]] = (), **told: Any
+    ) -> None:
+        super().__init__(name, **told)
+        self.looks = looks or name
+        self.arguments = arguments
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl(self.arguments)
+        for title, look in LOOKS.get(self.looks, ()):
+            with formatter.section(title):
+                formatter.write_dl([(c.heading or "(no name)", c.means) for c in COLUMNS[look]], col_max=24)
+        super().format_epilog(ctx, formatter)
+
+
+class ExplainedWords(Explained, Words):
+    """The same for one with further words behind it."""
+
 
 class Vocabulary(Words):
     """The words as commands, listed by what they are for."""
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, kind in (("Ask", "read"), ("Operate", "operate"), ("Without a daemon", None)):
-            with formatter.section(title):
-                formatter.write_dl(
-                    [
-                        (name, command.get_short_help_str(limit=100))
-                        for name, command in self.commands.items()
-                        if kind == (WORDS[name].kind if name in WORDS else None)
-                    ]
-                )
+            of_kind = [n for n in self.commands if kind == (WORDS[n].kind if n in WORDS else None)]
+            self._list(formatter, title, of_kind)
 
 
 def main(default_settings: Path, offline: Offline) -> NoReturn:
     """Be the command line of this process, and leave it."""
-    command_line(default_settings, offline).main(prog_name="supervisor.py")
+    command_line(default_settings, offline).main(prog_name="supervisor.py", complete_var=COMPLETE_VAR)
     raise AssertionError("click leaves the process")
 
 
@@ -89,6 +132,8 @@ def command_line(default_settings: Path, offline: Offline) -> click.Group:
         name="supervisor.py",
         callback=_without_word(offline),
         help=_HELP,
+        epilog=_EXITS,
+        subcommand_metavar="[WORD ...]",
         invoke_without_command=True,
         params=[
             click.Option(
@@ -107,9 +152,13 @@ def command_line(default_settings: Path, offline: Offline) -> click.Group:
         click.Command(
             "check",
             callback=lambda: _leave(offline.check(_settings())),
-            help="Validate the settings and explain what they mean, without starting anything.",
+            help="Validate the settings and explain what they mean, without starting anything.\n\n"
+            "Every mistake is listed with its place; so is every secret that cannot be had (exit code 1).",
+            short_help="Validate the settings and explain what they mean.",
+            epilog="Example: python supervisor.py --settings /etc/vigil/settings.toml check",
         )
     )
+    group.add_command(_completion())
     for command in offline.commands:
         group.add_command(command)
     return group
@@ -140,27 +189,43 @@ def _command(word: Word, offline: Offline, under: tuple[click.Command, ...] = ()
 
     told: dict[str, Any] = {
         "callback": callback,
-        "help": word.help,
+        "arguments": [(param.name.upper(), param.help) for param in word.params if param.positional],
+        "help": f"{word.help}\n\n{word.more}",
+        "short_help": word.help,
         "params": params,
-        "epilog": _epilog(word),
+        "epilog": f"Example: python supervisor.py {word.example}",
     }
     if not under:
-        return click.Command(word.name, **told)
-    return Words(word.name, commands=under, invoke_without_command=True, **told)
+        return Explained(word.name, **told)
+    told |= {"invoke_without_command": True, "subcommand_metavar": "[WORD ...]"}
+    return ExplainedWords(word.name, commands=under, **told)
 
 
-def _epilog(word: Word) -> str:
-    """What the positional arguments are, and an example."""
-    lines = [f"{param.name.upper()}: {param.help}" for param in word.params if param.positional]
-    if word.example:
-        lines.append(f"Example: python supervisor.py {word.example}")
-    return "\n\n".join(lines)
+def _completion() -> click.Command:
+    def callback(shell: str) -> None:
+        click.echo(script(shell, _program(), _given()), nl=False)
+
+    return click.Command(
+        "completion",
+        callback=callback,
+        help=_COMPLETION,
+        short_help="Print what makes bash, zsh or fish complete all this.",
+        epilog=_START_FILES.format(program=shlex.join(_program())),
+        params=[click.Argument(["shell"], type=click.Choice(SHELLS))],
+    )
+
+
+def _program() -> Sequence[str]:
+    """How this process was started."""
+    return sys.executable, str(Path(sys.argv[0]).absolute())
 
 
 def _parameter(param: Param) -> click.Parameter:
     if param.positional:
         default: dict[str, Any] = {} if param.default is None else {"default": param.default}
-        return click.Argument([param.name], required=param.required, **default)
+        return click.Argument(
+            [param.name], required=param.required, shell_complete=completer(param), **default
+        )
     if param.kind == "flag":
         option = f"--{param.name.replace('_', '-')}"
         return click.Option([option, param.name], is_flag=True, default=None, help=param.help)
@@ -168,10 +233,11 @@ def _parameter(param: Param) -> click.Parameter:
     return click.Option(
         [f"--{param.name}"],
         type=click.IntRange(min=0) if is_count else click.STRING,
-        metavar="N" if is_count else "TEXT",
+        metavar={"count": "N", "time": "WHEN"}.get(param.kind, param.name.upper()),
         default=param.default,
         show_default=True,
         help=param.help,
+        shell_complete=completer(param),
     )
 
 
@@ -200,11 +266,7 @@ def _ask(
             return done
         if place.problem:
             return _complain(f"{place.problem} ({absence})", BAD_SETTINGS)
-        start = (
-            "python supervisor.py"
-            if settings.name == "settings.toml"
-            else f"python supervisor.py --settings {settings}"
-        )
+        start = " ".join(["python supervisor.py", *map(shlex.quote, _given())])
         return _complain(f"{absence}: the daemon is not running; start it with: {start}", NOT_RUNNING)
     except Refused as refusal:
         return _complain(str(refusal), USAGE if refusal.code in _CALLERS_MISTAKES else BAD_NEWS)
@@ -226,6 +288,14 @@ def seen_enough() -> int:
 def _complain(text: str, code: int) -> int:
     click.echo(f"vigil: {text}", err=True)
     return code
+
+
+def _given() -> list[str]:
+    """The options that name the settings, where they are not the usual ones."""
+    context = click.get_current_context().find_root()
+    if context.get_parameter_source("settings") is ParameterSource.DEFAULT:
+        return []
+    return ["--settings", str(_settings().absolute())]
 
 
 def _settings() -> Path:

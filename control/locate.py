@@ -42,6 +42,13 @@ def locate(settings: Path, environment: Mapping[str, str] = os.environ) -> Place
     return Place(base / socket if socket else data_dir / "control.sock", problem, data_dir)
 
 
+def accounts_of(settings: Path) -> dict[str, str]:
+    """The accounts that the file names, with their exchange; as many of them as parse."""
+    accounts = _read(settings)[0].get("accounts")
+    tables = accounts if isinstance(accounts, dict) else {}
+    return {name: str(one.get("exchange", "")) for name, one in tables.items() if isinstance(one, dict)}
+
+
 def _read(settings: Path) -> tuple[dict[str, Any], str | None]:
     """As much of the file as parses, and the first reason why that is not all."""
     try:

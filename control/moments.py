@@ -41,6 +41,13 @@ def as_utc(ms: int) -> str:
         return str(ms)
 
 
+def as_clock(ms: int, now_ms: int) -> str:
+    """The same without what goes without saying: today's day, this year's year."""
+    whole = as_utc(ms)
+    same_day = whole[:10] == as_utc(now_ms)[:10]
+    return whole[11:] if same_day else whole[5:] if whole[:5] == as_utc(now_ms)[:5] else whole
+
+
 def as_span(seconds: float) -> str:
     """A duration in its two largest units: `1.2 s`, `3 m 20 s`, `2 d 4 h`."""
     if seconds < 60:

@@ -9,8 +9,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from control.drawing import Row, Screen, draw, harmless, say, screen, tint, tone_of
 from control.moments import as_span, as_utc
-from control.tables import Row, harmless, show, statement
+from control.tables import COLUMNS, statement
+from core.clock import SystemClock
 
 Document = Mapping[str, Any]
 
@@ -29,37 +31,49 @@ def write_array(pages: Iterable[Sequence[Row]], out: TextIO) -> None:
     out.write("[]\n" if between == "[" else "]\n")
 
 
-def write_table(look: str, pages: Iterable[Sequence[Row]], out: TextIO) -> None:
-    show(look, [row for page in pages for row in page], out)
+def write_table(look: str, rows: Sequence[Row], out: TextIO) -> None:
+    """Write the rows of a list as the table of that name."""
+    out.write(draw(COLUMNS[look], rows, _on(out)) if rows else "none\n")
+
+
+def _on(out: TextIO) -> Screen:
+    return screen(out, SystemClock().wall_ms())
 
 
 def write_status(status: Document, health: Document, now_ms: int, out: TextIO) -> None:
     """The page that `status` shows: the verdict, why, the accounts, what does not run, the ledger."""
     up = as_span((now_ms - status["started_at"]) / 1000)
-    out.write(f"{status['state']}   vigil {status['version']}, pid {status['pid']}, up {up}\n")
+    on = _on(out)
+    out.write(f"{_verdict(status, on)}   vigil {status['version']}, pid {status['pid']}, up {up}\n")
     _write_list("why", health["reasons"], out)
     settings = status["settings"]
-    out.write(f"settings  {settings['path']}\n")
+    out.write(say("settings  ", settings["path"], on))
     _write_list("settings error", [settings["error"]] if settings["error"] else [], out)
     _write_list("settings warning", settings["warnings"], out)
     out.write("\n")
-    show("status", status["accounts"], out)
+    write_table("status", status["accounts"], out)
     for account in status["accounts"]:
         held = [account["held_reason"]] if account["held_reason"] else []
         _write_list(account["account"], [*held, *account["warnings"]], out)
     out.write("\n")
     if idle := [actor for actor in status["actors"] if actor["phase"] != "running"]:
-        show("actors", idle, out)
+        write_table("actors", idle, out)
         out.write("\n")
     _write_ledger(status["ledger"], out)
 
 
+def _verdict(document: Document, on: Screen) -> str:
+    state: str = document["state"]
+    return tint(state, tone_of(state), on)
+
+
 def _write_ledger(ledger: Document, out: TextIO) -> None:
-    out.write(
-        f"ledger  seq {ledger['sequence']}, {ledger['fills']} fills, {ledger['orders']} orders, "
+    told = (
+        f"seq {ledger['sequence']}, {ledger['fills']} fills, {ledger['orders']} orders, "
         f"{ledger['spilled']} spilled, commit p99 {_ms(ledger['commit_p99_ms'])}, "
-        f"event to commit p99 {_ms(ledger['event_to_commit_p99_ms'])}\n"
+        f"event to commit p99 {_ms(ledger['event_to_commit_p99_ms'])}"
     )
+    out.write(say("ledger  ", told, _on(out)))
 
 
 def _ms(value: float | None) -> str:
@@ -67,24 +81,23 @@ def _ms(value: float | None) -> str:
 
 
 def write_health(health: Document, out: TextIO) -> None:
-    out.write(f"{health['state']}\n")
-    _write_list("-", health["reasons"], out)
+    out.write(f"{_verdict(health, _on(out))}\n")
+    _write_list("", health["reasons"], out)
 
 
 def _write_list(label: str, texts: Iterable[str], out: TextIO) -> None:
-    out.writelines(
-        f"  {label}: {harmless(text)}\n" if label != "-" else f"  {harmless(text)}\n" for text in texts
-    )
+    on = _on(out)
+    out.writelines(say(f"  {label}: " if label else "  ", text, on) for text in texts)
 
 
 def write_audit(audited: Sequence[Document], out: TextIO) -> None:
     """What was compared of each account, what of it the exchange does not show, and the differences."""
     for account in audited:
-        out.write(f"{account['account']}: {harmless(_outcome(account))}\n")
+        out.write(say(f"{account['account']}: ", _outcome(account), _on(out)))
         if account["compared"]:
             _write_list("not shown by the exchange", _unseen(account), out)
         if account["differences"]:
-            show("audit", [_differing(one) for one in account["differences"]], out)
+            write_table("audit", [_differing(one) for one in account["differences"]], out)
     if not audited:
         out.write("no account to compare\n")
 
@@ -100,11 +113,12 @@ def write_reload(answer: Document, out: TextIO) -> None:
             *(_applied(f"[{one['section']}]: changed", one) for one in answer["sections"]),
         ] or ["nothing changes now"]
         lines += [f"warning: {problem}" for problem in answer["later"]]
-    out.write("".join(f"{harmless(line)}\n" for line in lines))
+    on = _on(out)
+    out.writelines(say("", line, on) for line in lines)
 
 
 def _applied(what: str, one: Document) -> str:
-    keys = f" ({', '.join(one['keys'])})" if one["keys"] else ""
+    keys = f" ({', '.join(one['keys'])})" if one["keys"] not in ([], ["enabled"]) else ""
     restarts = f"; begins anew: {', '.join(one['restarts'])}" if one["restarts"] else ""
     return what + keys + restarts
 
@@ -113,7 +127,7 @@ def write_trial(rows: Sequence[Document], out: TextIO) -> None:
     """One line for each address: whether its test message was taken, and why not."""
     for row in rows:
         said = "ok" if row["ok"] else f"failed: {row['error']}"
-        out.write(harmless(f"{row['channel']}  {row['url'] or row['reference']}  {said}") + "\n")
+        out.write(say("", f"{row['channel']}  {row['url'] or row['reference']}  {said}", _on(out)))
     if not rows:
         out.write("no address in alerts.urls\n")
 

@@ -21,6 +21,7 @@ _BALANCE = ("account", "asset")
 _POSITION = ("account", "category", "symbol", "side")
 _COVERAGE = ("account", "category", "since")
 _FEES = ("account", "exchange", "category", "symbol", "key", "fee_asset")
+_NUMBERS = frozenset({"updated_at", "since", "fill_seq"})
 _MAY_BE_UNKNOWN = frozenset({"updated_at", "category", "symbol", "key", "fee_asset"})
 
 
@@ -80,7 +81,7 @@ def covered(
 def _orders(reader: Reader, said: Arguments) -> Sequence[Row]:
     after = said["after"]
     if after is not None:
-        _identity(after, _ORDER_PLACE)
+        after = dict(zip(_ORDER_PLACE, _identity(after, _ORDER_PLACE), strict=True))
     return reader.orders(
         account=said["account"],
         symbol=said["symbol"],
@@ -143,12 +144,15 @@ def _identity(row: Row, names: tuple[str, ...]) -> tuple[Any, ...]:
     """What a row is known by; a caller's row may lack it, or hold anything in its place."""
     values = tuple(row.get(name) for name in names)
     if not all(
-        _is_plain(value) or (name in _MAY_BE_UNKNOWN and value is None)
+        _fits(name, value) or (name in _MAY_BE_UNKNOWN and value is None)
         for name, value in zip(names, values, strict=True)
     ):
         raise Mistake(f"'after' is a whole row of the answer before: it needs {', '.join(names)}")
     return values
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, int) and abs(value) < 2**63)
+def _fits(name: str, value: object) -> bool:
+    """A number where the row has one, else a text that any database can be asked for."""
+    if name in _NUMBERS:
+        return isinstance(value, int) and abs(value) < 2**63
+    return isinstance(value, str) and "\0" not in value

@@ -10,7 +10,16 @@ from typing import Any, TextIO
 
 from control import present
 from control.client import Client, NoAnswer, Refused
-from control.words import ALERTS_WITHIN, AUDIT_WITHIN, RELOAD_WITHIN, TRADE_WITHIN, TRADING, Word
+from control.words import (
+    ALERTS_WITHIN,
+    AUDIT_WITHIN,
+    RELOAD_WITHIN,
+    TRADE_WITHIN,
+    TRADING,
+    Word,
+    hint,
+    quoted,
+)
 from core.clock import SystemClock
 
 FINE, BAD_NEWS = 0, 1
@@ -69,7 +78,10 @@ def _rows(client: Client, word: Word, params: Params, out: TextIO, *, as_json: b
     if as_json:
         present.write_array(pages, out)
     else:
-        present.write_table(_look(word, params), pages, out)
+        rows = [row for page in pages for row in page]
+        present.write_table(_look(word, params), rows, out)
+        if not rows:
+            _doubt(client, params.get("account"), out)
     return FINE
 
 
@@ -83,6 +95,13 @@ def _traded(client: Client, word: Word, params: Params, out: TextIO, *, as_json:
     if word.name in {"halt", "retry"}:
         return BAD_NEWS if any(row.get("error") or "error" not in row for row in rows) else FINE
     return FINE if all(row["state"] in _DONE for row in rows) else BAD_NEWS
+
+
+def _doubt(client: Client, account: str | None, out: TextIO) -> None:
+    """Nothing was found of an account that does not run: it may be misspelt, or of the past."""
+    there_are = [row["account"] for row in client.call("status")["accounts"]] if account else []
+    if account is not None and account not in there_are:
+        out.write(f"no account {quoted(account)} runs here{hint(account, there_are)}\n")
 
 
 def _look(word: Word, params: Params) -> str:

@@ -1,49 +1,38 @@
-"""How an answer looks to people: which columns a list has, and how a cell is shown.
+"""How an answer looks to people: which columns a list has, what each means, and how a cell is shown.
 
-A terminal gets a drawn table; anything else gets plain aligned columns, which
-`awk` and `diff` can read. Texts of an exchange are data: what could move a
-cursor is made harmless before it is shown, and nothing of it is markup.
+The help of a word shows the meanings, so a column is explained where it is made.
+How a table comes to fit a terminal, `control.drawing` decides.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TextIO
+from collections.abc import Mapping
+from typing import Any
 
-from control.moments import as_span, as_utc
-
-Row = Mapping[str, Any]
-
-
-class Column(NamedTuple):
-    """One column: its heading, the key in the row, how the value is shown, and on which side."""
-
-    heading: str
-    key: str
-    show: Callable[[Any], str] = str
-    right: bool = False
+from control.drawing import Column, Row
+from control.moments import as_clock, as_span, as_utc
 
 
-def text(heading: str, key: str | None = None) -> Column:
-    return Column(heading, key or heading)
+def text(heading: str, key: str | None = None, means: str = "", **more: Any) -> Column:
+    return Column(heading, key or heading, means, **more)
 
 
-def number(heading: str, key: str | None = None) -> Column:
-    return Column(heading, key or heading, right=True)
+def number(heading: str, key: str | None = None, means: str = "", **more: Any) -> Column:
+    return Column(heading, key or heading, means, right=True, **more)
 
 
-def moment(heading: str, key: str) -> Column:
-    return Column(f"{heading} (UTC)", key, as_utc)
+def moment(heading: str, key: str, means: str = "", **more: Any) -> Column:
+    return Column(f"{heading} (UTC)", key, means, as_utc, short=as_clock, **more)
 
 
-def age(heading: str, key: str) -> Column:
-    return Column(heading, key, as_span, right=True)
+def age(heading: str, key: str, means: str = "", **more: Any) -> Column:
+    return Column(heading, key, means, as_span, right=True, **more)
 
 
-def share(heading: str, key: str) -> Column:
-    return Column(heading, key, lambda percent: f"{percent:.3f} %", right=True)
+def share(heading: str, key: str, means: str = "", **more: Any) -> Column:
+    return Column(heading, key, means, lambda percent: f"{percent:.3f} %", right=True, **more)
 
 
-def claim(heading: str, key: str | None = None) -> Column:
-    return Column(heading, key or heading, lambda value: "yes" if value else "no")
+def claim(heading: str, key: str | None = None, means: str = "", **more: Any) -> Column:
+    return Column(heading, key or heading, means, lambda value: "yes" if value else "no", **more)
 
 
 def _breaker(breaker: Row) -> str:
@@ -73,18 +62,25 @@ def statement(fact: Row) -> str:
     return " ".join(f"{name}={value}" for name, value in fact.items() if value is not None)
 
 
-_ACCOUNT = (
-    text("account"),
-    text("exchange"),
-    text("state"),
-    moment("since", "since"),
-    age("heard", "transport_age_s"),
-    claim("subscribed"),
-    age("audited", "audit_age_s"),
-    moment("proven to", "proven_to"),
-    claim("polling"),
-    number("reconnects"),
-    Column("breaker", "breaker", _breaker),
+_WHOSE = text("account", means="whose it is")
+_MARKET = text("category", means="the market: spot, or what else the exchange has", rank=5)
+_SYMBOL = text("symbol", means="as the exchange writes it")
+_BY = text("by", "source", "who said so first: stream, reconcile, audit or poll", rank=7)
+_ORDER = text("order", "order_id", "the exchange's id: history order ID", rank=9)
+_SEQ = number("seq", means="its row in the journal", rank=4)
+
+_SEEN = (
+    text("account", means="its name in the settings"),
+    text("exchange", means="where it is", rank=8),
+    text("state", means="live: bytes come, the subscription stands, and a comparison agreed", toned=True),
+    moment("since", "since", "since when it is in that state", rank=2),
+    age("heard", "transport_age_s", "how long ago the exchange's last byte came"),
+    claim("subscribed", means="whether the exchange acknowledged it on this very connection", rank=1),
+    age("audited", "audit_age_s", "how long ago a complete answer by REST agreed with the ledger"),
+    moment("proven to", "proven_to", "up to when the ledger is known to be complete"),
+    claim("polling", means="whether REST is the only source, and works", rank=7),
+    number("reconnects", means="how often the stream came up again", rank=9),
+    Column("breaker", "breaker", "open: it failed too often in a row, and waits", _breaker, rank=3),
 )
 
 _ORDERED = (
@@ -100,113 +96,119 @@ _ORDERED = (
 )
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
-    "status": _ACCOUNT,
+    "status": _SEEN,
     "accounts": (
-        *_ACCOUNT,
-        share("live", "uptime_pct"),
-        share("of 24 h", "uptime_24h_pct"),
-        age("blind", "blind_s"),
-        number("gaps"),
-        text("last blind because", "last_cause"),
+        *_SEEN,
+        share("live", "uptime_pct", "share of the time since it was first seen in which it was live"),
+        share("of 24 h", "uptime_24h_pct", "the same of the last 24 hours", rank=6),
+        age("blind", "blind_s", "time without an acknowledged stream, since it was first seen", rank=2),
+        number("gaps", means="how often it became blind", rank=4),
+        text("last blind because", "last_cause", "why, the last time", rank=5, folds=24),
     ),
     "actors": (
-        text("actor", "id"),
-        text("group"),
-        text("phase"),
-        number("generation"),
-        number("restarts"),
-        text("last end", "last_reason"),
-        Column("waiting / most / dropped", "mailbox", _mailbox),
+        text("actor", "id", "its id: restart ID, history actor ID"),
+        text("group", means="what is restarted with it, or beside it", rank=9),
+        text("phase", means="running, or on its way to or from that", toned=True),
+        number("generation", means="how many there were, itself included"),
+        number("restarts", means="how often it was started again"),
+        text("last end", "last_reason", "why the one before ended", rank=3),
+        Column(
+            "waiting / most / dropped",
+            "mailbox",
+            "messages that wait, the most that ever did, and those thrown away",
+            _mailbox,
+            rank=2,
+        ),
     ),
     "fills": (
-        number("seq"),
-        moment("traded", "traded_at"),
-        text("account"),
-        text("symbol"),
-        text("side"),
-        number("price"),
-        number("quantity"),
-        number("fee"),
-        text("in", "fee_asset"),
-        text("as", "liquidity"),
-        text("order", "order_id"),
-        text("by", "source"),
+        _SEQ,
+        moment("traded", "traded_at", "when, by the exchange"),
+        text("account", means="whose it is", folds=9, rank=1),
+        _SYMBOL,
+        text("side", means="buy or sell"),
+        number("price", means="of one"),
+        number("quantity", means="how much"),
+        number("fee", means="above 0 paid, below 0 received; - is unknown, never 0"),
+        text("in", "fee_asset", "the fee's asset"),
+        text("as", "liquidity", "maker or taker", rank=8),
+        _ORDER,
+        _BY,
     ),
     "orders": (
-        moment("changed", "updated_at"),
-        text("account"),
-        text("symbol"),
-        text("side"),
-        text("type"),
-        text("status"),
-        number("price"),
-        number("quantity"),
-        number("filled"),
-        number("average", "average_price"),
-        text("order", "order_id"),
+        moment("changed", "updated_at", "when, by the exchange"),
+        text("account", means="whose it is", folds=9, rank=1),
+        _SYMBOL,
+        text("side", means="buy or sell"),
+        text("type", means="limit, market …", rank=7),
+        text("status", means="pending, untriggered, open, partially_filled, or how it ended"),
+        number("price", means="its limit"),
+        number("quantity", means="how much it is for"),
+        number("filled", means="how much of that is done"),
+        number("average", "average_price", "the price at which that was done", rank=8),
+        _ORDER,
     ),
     "balances": (
-        text("account"),
-        text("asset"),
-        number("free"),
-        number("locked"),
-        number("total"),
-        moment("changed", "updated_at"),
+        _WHOSE,
+        text("asset", means="what is held"),
+        number("free", means="what can be used"),
+        number("locked", means="what orders hold"),
+        number("total", means="both, or all that the exchange says"),
+        moment("changed", "updated_at", "when, by the exchange", rank=5),
     ),
     "positions": (
-        text("account"),
-        text("category"),
-        text("symbol"),
-        text("side"),
-        number("size"),
-        number("entry", "entry_price"),
-        number("unrealised", "unrealised_pnl"),
-        moment("changed", "updated_at"),
+        _WHOSE,
+        _MARKET,
+        _SYMBOL,
+        text("side", means="buy is long, sell is short"),
+        number("size", means="how much; flat ones are not shown"),
+        number("entry", "entry_price", "the average price at which it was opened"),
+        number("unrealised", "unrealised_pnl", "profit so far, as the exchange said it last"),
+        moment("changed", "updated_at", "when, by the exchange", rank=6),
     ),
     "prices": (
-        text("exchange"),
-        text("category"),
-        text("symbol"),
-        number("bid"),
-        number("ask"),
-        age("age", "age_s"),
-        text("by", "source"),
-        claim("good"),
-        Column("refused", "refused", _counts),
-        text("why not", "why"),
-        Column("for", "accounts", ", ".join),
+        text("exchange", means="whose price it is"),
+        _MARKET,
+        _SYMBOL,
+        number("bid", means="the best that somebody pays"),
+        number("ask", means="the best for which somebody sells"),
+        age("age", "age_s", "how old the price is that was believed last"),
+        text("by", "source", "stream or rest", rank=6),
+        claim("good", means="whether it may be acted on"),
+        Column("refused", "refused", "how often what was not believed, and why", _counts, rank=4),
+        text("why not", "why", "why there is none to act on", folds=24),
+        Column("for", "accounts", "the accounts that share it", ", ".join, rank=3),
     ),
     "cash": (
-        number("seq"),
-        moment("at", "at"),
-        text("account"),
-        text("kind"),
-        number("amount"),
-        text("asset"),
-        text("id"),
-        text("by", "source"),
+        _SEQ,
+        moment("at", "at", "when, by the exchange"),
+        _WHOSE,
+        text("kind", means="deposit, withdrawal, transfer, funding, interest or settlement"),
+        number("amount", means="above 0 credited, below 0 debited"),
+        text("asset", means="of what"),
+        text("id", means="the exchange's: history cash ID", rank=9),
+        _BY,
     ),
     "fees": (
-        text("account"),
-        text("category"),
-        text("by", "key"),
-        number("fee"),
-        text("in", "fee_asset"),
-        number("fills"),
-        number("unknown"),
-        Column("worth", "worth", _worth),
-        number("unproven"),
+        _WHOSE,
+        text("category", means="the market, where the total is of one symbol", rank=9),
+        text("by", "key", "what was totalled: an asset, a day, a symbol, an order"),
+        number("fee", means="the exact sum of what is known; - where nothing is"),
+        text("in", "fee_asset", "the fee's asset"),
+        number("fills", means="how many it is the fee of"),
+        number("unknown", means="how many of them have a fee that nobody knows", rank=5),
+        Column("worth", "worth", "what it was worth in the quote assets", _worth, folds=24),
+        number("unproven", means="fills whose fee's worth the ledger cannot prove", rank=4),
     ),
     "fill fees": (
-        number("fill", "fill_seq"),
-        moment("traded", "traded_at"),
-        text("account"),
-        text("symbol"),
-        text("order", "order_id"),
-        number("fee"),
-        text("in", "fee_asset"),
-        number("worth"),
-        text("in", "worth_in"),
+        number("fill", "fill_seq", "the fill's seq", rank=5),
+        moment("traded", "traded_at", "when, by the exchange"),
+        _WHOSE,
+        _SYMBOL,
+        _ORDER,
+        number("fee", means="above 0 paid, below 0 received; - is unknown"),
+        text("in", "fee_asset", "the fee's asset"),
+        number("worth", means="what it was worth, where the ledger proves that"),
+        text("in", "worth_in", "the quote asset"),
     ),
     "trades": (
         number("seq"),
@@ -262,115 +264,92 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         text("error"),
     ),
     "history": (
-        number("seq"),
-        moment("from", "valid_from"),
-        moment("until", "valid_until"),
-        text("account"),
-        text("kind"),
-        text("symbol"),
-        text("outcome"),
-        text("by", "source"),
-        Column("what was said", "fact", statement),
+        _SEQ,
+        moment("from", "valid_from", "since when it was so"),
+        moment("until", "valid_until", "and until when; - is still", rank=3),
+        text("account", means="whose it is", rank=5),
+        text("kind", means="what it is about", rank=8),
+        text("symbol", means="as the exchange writes it", rank=7),
+        text("outcome", means="new, changed, impossible, contradicted", rank=2),
+        text("by", "source", "stream, reconcile, audit, poll or command", rank=1),
+        Column("what was said", "fact", "without what was left open", statement, folds=24),
     ),
     "account": (
-        moment("at", "at"),
-        text("account"),
-        text("from", "previous"),
-        text("to", "state"),
-        text("cause"),
+        moment("at", "at", "when it changed"),
+        text("account", means="which one", rank=5),
+        text("from", "previous", "the state before"),
+        text("to", "state", "the state then", toned=True),
+        text("cause", means="why", folds=24),
     ),
     "actor": (
-        moment("at", "at"),
-        text("actor", "child"),
-        number("generation", "gen"),
-        text("event"),
-        text("detail"),
+        moment("at", "at", "when it happened"),
+        text("actor", "child", "which one", rank=5),
+        number("generation", "gen", "which of its lives", rank=4),
+        text("event", means="what happened: docs/logs.md explains each"),
+        text("detail", means="why", folds=24),
     ),
     "incidents": (
-        number("id"),
-        moment("last seen", "seen_at"),
-        text("severity"),
-        text("kind"),
-        text("account"),
-        number("times", "count"),
-        moment("first", "opened_at"),
-        moment("seen by a person", "acknowledged_at"),
-        moment("over", "resolved_at"),
-        text("what", "text"),
+        number("id", means="for acknowledge ID"),
+        moment("last seen", "seen_at", "when it was said, or was over"),
+        text("severity", means="info, warning or critical", toned=True),
+        text("kind", means="docs/operations.md has a runbook for each"),
+        text("account", means="whose it is, - for the daemon's own", rank=1),
+        number("times", "count", "how often it was said", rank=6),
+        moment("first", "opened_at", "when it was opened", rank=7),
+        moment("seen by a person", "acknowledged_at", "when somebody acknowledged it", rank=5),
+        moment("over", "resolved_at", "when its cause was gone; - is open", rank=2),
+        text("what", "text", "in words", folds=24),
     ),
     "faults": (
-        text("word", "kind"),
-        text("what", "label"),
-        text("what happens", "text"),
+        text("word", "kind", "for fault ACCOUNT WORD"),
+        text("what", "label", "in a few words", rank=5),
+        text("what happens", "text", "and what vigil does then", folds=24),
     ),
     "audit": (
-        moment("at", "at"),
-        text("kind"),
-        text("symbol"),
-        text("key"),
-        text("outcome"),
-        text("the ledger said", "ledger"),
-        text("the exchange says", "exchange"),
+        moment("at", "at", "when it happened, by the exchange"),
+        text("kind", means="fill, order, balance, position or cash"),
+        text("symbol", means="as the exchange writes it", rank=4),
+        text("key", means="which one: history KIND KEY", folds=12),
+        text("outcome", means="new and changed are repaired; what else there is stays, and is an incident"),
+        text("the ledger said", "ledger", "- had nothing", folds=24),
+        text("the exchange says", "exchange", "- shows nothing", folds=24),
     ),
-    "secrets": (text("name"), moment("set", "set_at"), Column("used by", "used_by", ", ".join)),
+    "secrets": (
+        text("name", means="named in the settings as vault:NAME"),
+        moment("set", "set_at", "when it was; - is not there, and named all the same"),
+        Column("used by", "used_by", "the places in the settings", ", ".join, folds=24),
+    ),
     "coverage": (
-        text("account"),
-        text("category"),
-        text("what", "kind"),
-        moment("since", "since"),
-        moment("until", "until"),
-        age("for", "seconds"),
-        Column("", "open", lambda value: "OPEN" if value else ""),
-        text("by", "source"),
-        moment("at", "at"),
-        age("closed after", "closed_after_s"),
-        number("proofs"),
-        number("repaired"),
+        _WHOSE,
+        text("category", means="the market"),
+        text("what", "kind", "proven: watched and confirmed; gap: nobody watched"),
+        moment("since", "since", "where it begins, by the exchange's clock"),
+        moment("until", "until", "where it ends; - goes on"),
+        age("for", "seconds", "how long", rank=3),
+        Column(
+            "",
+            "open",
+            "OPEN: no complete answer has reached back over all of it yet",
+            lambda value: "OPEN" if value else "",
+            toned=True,
+        ),
+        text("by", "source", "which comparison proved or closed it last", rank=7),
+        moment("at", "at", "when", rank=6),
+        age("closed after", "closed_after_s", "how long a gap stayed open after its end", rank=4),
+        number("proofs", means="how many complete answers confirm it", rank=8),
+        number("repaired", means="facts that the closing answer brought and nobody had told", rank=5),
     ),
 }
 
-
-def show(look: str, rows: Sequence[Row], out: TextIO) -> None:
-    """Write the rows of a list as the table of that name."""
-    columns = COLUMNS[look]
-    if not rows:
-        out.write("none\n")
-        return
-    cells = [[cell(column, row) for column in columns] for row in rows]
-    draw = _drawn if out.isatty() else _plain
-    draw(columns, cells, out)
-
-
-def cell(column: Column, row: Row) -> str:
-    """One value as it is shown; what is not known is a dash."""
-    value = row.get(column.key)
-    return "-" if value is None else harmless(column.show(value))
-
-
-def harmless(value: str) -> str:
-    """Text that moves no cursor, whoever wrote it."""
-    return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
-
-
-def _plain(columns: Sequence[Column], cells: Iterable[Sequence[str]], out: TextIO) -> None:
-    table = [[column.heading for column in columns], *cells]
-    widths = [max(len(line[at]) for line in table) for at in range(len(columns))]
-    for line in table:
-        padded = (
-            value.rjust(width) if column.right else value.ljust(width)
-            for value, width, column in zip(line, widths, columns, strict=True)
-        )
-        out.write("  ".join(padded).rstrip() + "\n")
-
-
-def _drawn(columns: Sequence[Column], cells: Iterable[Sequence[str]], out: TextIO) -> None:
-    from rich.console import Console  # only a terminal pays for it
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column.heading, justify="right" if column.right else "left", overflow="fold")
-    for line in cells:
-        table.add_row(*(Text(value) for value in line))
-    Console(file=out).print(table)
+LOOKS: dict[str, tuple[tuple[str, str], ...]] = {
+    **{look: (("Columns", look),) for look in COLUMNS.keys() - {"fill fees", "account", "actor"}},
+    "status": (("Accounts", "status"),),
+    "fees": (("Columns", "fees"), ("With --by fill", "fill fees")),
+    "history": (
+        ("Of an order, a fill, a balance, a position, cash", "history"),
+        ("Of an account", "account"),
+        ("Of an actor", "actor"),
+    ),
+    "audit": (("Differences", "audit"),),
+}
+"""Which tables a word shows, each with its title in the word's help."""

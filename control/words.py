@@ -49,7 +49,8 @@ class Param(NamedTuple):
 
     `text` is taken as it is, `count` is an integer from 0, `time` is what
     `control.moments` reads, `flag` is on or off, `row` is a row of an earlier
-    answer (only programs can hand that in).
+    answer (only programs can hand that in). `offers` is what a shell completes it with
+    (`control.completion`).
     """
 
     name: str
@@ -58,10 +59,11 @@ class Param(NamedTuple):
     default: object = None
     positional: bool = False
     required: bool = False
+    offers: str = ""
 
 
 class Word(NamedTuple):
-    """One word of the vocabulary; `rows` says that its answer is a list."""
+    """One word of the vocabulary; `rows` says that its answer is a list, `more` is for who asks for help."""
 
     name: str
     kind: Literal["read", "operate"]
@@ -69,6 +71,7 @@ class Word(NamedTuple):
     params: tuple[Param, ...] = ()
     rows: bool = False
     example: str = ""
+    more: str = ""
 
     @property
     def takes_json(self) -> bool:
@@ -81,38 +84,63 @@ class Word(NamedTuple):
         return self.rows and any(param.name == "after" for param in self.params)
 
 
-ACCOUNT = Param("account", "text", "Only this account.")
+ACCOUNT = Param("account", "text", "Only this account.", offers="account")
 SYMBOL = Param("symbol", "text", "Only this symbol, as the exchange writes it.")
 ASSET = Param("symbol", "text", "Only this asset.")
-SINCE = Param("since", "time", "From then on: 1h, 30m, 2d, an ISO time (UTC), or milliseconds.")
+SINCE = Param(
+    "since", "time", "From then on: 1h, 30m, 2d, an ISO time (UTC), or milliseconds.", offers="moment"
+)
 LIMIT = Param("limit", "count", "The newest N; 0 for all.", default=DEFAULT_LIMIT)
 ALL = Param("limit", "count", "The N that changed last; 0 for all.", default=0)
 AFTER = Param("after", "count", "Go on behind this seq, oldest first.")
 AFTER_ROW = Param("after", "row", "Go on behind this row, the last of the answer before.")
 OPEN = Param("open", "flag", "Only those that are not over.", default=False)
-KIND = Param("kind", "text", f"One of {', '.join(HISTORIES)}.", positional=True, required=True)
+KIND = Param("kind", "text", f"One of {', '.join(HISTORIES)}.", positional=True, required=True, offers="kind")
 BY = Param(
-    "by", "text", "The totals' key: asset, day, symbol or order; or fill for each fill.", default="asset"
+    "by",
+    "text",
+    "The totals' key: asset, day, symbol or order; or fill for each fill.",
+    default="asset",
+    offers="total",
 )
 KEY = Param(
-    "key", "text", "Which one: an order id, an asset, a symbol, a name.", positional=True, required=True
+    "key",
+    "text",
+    "Which one: an order id, an asset, a symbol, a name.",
+    positional=True,
+    required=True,
+    offers="key",
 )
 AUDITED = Param(
-    "target", "text", "An account, or anything of one; all of them where none is named.", positional=True
+    "target",
+    "text",
+    "An account, or anything of one; all of them where none is named.",
+    positional=True,
+    offers="account",
 )
-WINDOW = Param("since", "time", "From then on, as for other words.", default="24h")
-TARGET = Param("target", "text", "An account, a child or a group.", positional=True, required=True)
-PLAYER = Param("target", "text", "An account of the built-in sandbox.", positional=True, required=True)
+WINDOW = Param("since", "time", "From then on, as for other words.", default="24h", offers="moment")
+TARGET = Param(
+    "target", "text", "An account, a child or a group.", positional=True, required=True, offers="target"
+)
+PLAYER = Param(
+    "target",
+    "text",
+    "An account of the built-in sandbox.",
+    positional=True,
+    required=True,
+    offers="account",
+)
 FAULT = Param(
     "kind",
     "text",
     "; ".join(f"{choice.kind}: {choice.label[0].lower()}{choice.label[1:]}" for choice in CHOICES.values()),
     positional=True,
     required=True,
+    offers="fault",
 )
-ACTION = Param("action", "text", "What to do: test.", positional=True, required=True)
+ACTION = Param("action", "text", "What to do: test.", positional=True, required=True, offers="action")
 URL = Param("url", "count", "Only the address at this place of alerts.urls, from 0.")
-INCIDENT = Param("id", "count", "The id of an incident.", positional=True, required=True)
+INCIDENT = Param("id", "count", "The id of an incident.", positional=True, required=True, offers="incident")
 
 WHERE = Param("account", "text", "The account to trade in.", positional=True, required=True)
 PAIR = Param("symbol", "text", "The symbol, as the exchange writes it.", positional=True, required=True)
@@ -134,10 +162,37 @@ WHAT = Param("what", "text", f"One of {', '.join(TRADES)}.", default="list", pos
 TRADE = Param("id", "text", "Which trade, for show.", positional=True)
 
 _TABLE = (
-    Word("status", "read", "Everything at a glance; exit code 1 when not ok."),
-    Word("health", "read", "The state, and why it is not ok; exit code 1 when not ok."),
-    Word("accounts", "read", "What each account sees, and how fresh that is.", rows=True),
-    Word("actors", "read", "Each supervised actor: phase, generation, restarts, mailbox.", rows=True),
+    Word(
+        "status",
+        "read",
+        "Everything at a glance; exit code 1 when not ok.",
+        example="status --json",
+        more="Below the accounts: what should be known of them, the actors that do not run, and the ledger: "
+        "its newest seq, what it holds, what waits outside it, and how long commits take.",
+    ),
+    Word(
+        "health",
+        "read",
+        "The state, and why it is not ok; exit code 1 when not ok.",
+        example="health",
+        more="A line for each account that is not live, for facts that wait outside the ledger, for a part of "
+        "the core that does not run, for a duty that is overdue.",
+    ),
+    Word(
+        "accounts",
+        "read",
+        "What each account sees, and how fresh that is.",
+        rows=True,
+        example="accounts --json",
+        more="Further words edit the settings file; a running daemon applies that at once.",
+    ),
+    Word(
+        "actors",
+        "read",
+        "Each supervised actor: phase, generation, restarts, mailbox.",
+        rows=True,
+        example="actors",
+    ),
     Word(
         "orders",
         "read",
@@ -232,6 +287,8 @@ _TABLE = (
         "Compare a window with the exchange; exit code 1 when the two differ, or it could not be done.",
         (AUDITED, ACCOUNT, WINDOW),
         example="audit main --since 2d",
+        more="It takes its time, and what the daemon needs has the right of way. What was missing is in the "
+        "ledger afterwards.",
     ),
     Word(
         "tail",
@@ -239,13 +296,22 @@ _TABLE = (
         "Each fact as it is committed, until you go.",
         (ACCOUNT, SYMBOL, SINCE, AFTER),
         example="tail --since 10m --json",
+        more="A line each: seq, when it was recorded (UTC), account, kind, who said so, and what. Ctrl-C ends "
+        "it; --after with the last seq goes on from there.",
     ),
-    Word("version", "read", "Which vigil answers."),
+    Word(
+        "version",
+        "read",
+        "Which vigil answers.",
+        example="version",
+        more="Fails when nobody answers and in no other case, which makes it a health check for a container.",
+    ),
     Word(
         "faults",
         "read",
         "What may be broken of an account at the built-in sandbox, and what happens then.",
         rows=True,
+        example="faults",
     ),
     Word(
         "reconcile",
@@ -253,6 +319,8 @@ _TABLE = (
         "Compare an account with its exchange now.",
         (TARGET,),
         example="reconcile main",
+        more="The comparison that follows every reconnect, without one. `audit` looks further back, and says "
+        "what it found.",
     ),
     Word(
         "restart",
@@ -260,16 +328,32 @@ _TABLE = (
         "Give a child, a group or an account a new generation.",
         (TARGET,),
         example="restart main.stream",
+        more="What waits for its backoff starts at once. No failure is counted or forgotten by it.",
     ),
     Word(
-        "reset", "operate", "Forget failures and try at once; ends a hold.", (TARGET,), example="reset main"
+        "reset",
+        "operate",
+        "Forget failures and try at once; ends a hold.",
+        (TARGET,),
+        example="reset main",
+        more="Secrets are looked up anew: it is what to say once the key is mended.",
     ),
-    Word("pause", "operate", "Leave an account alone, across restarts too.", (TARGET,), example="pause main"),
+    Word(
+        "pause",
+        "operate",
+        "Leave an account alone, across restarts too.",
+        (TARGET,),
+        example="pause main",
+        more="Its stream is closed and nothing is asked. What happens meanwhile is fetched after `resume`.",
+    ),
     Word("resume", "operate", "End a pause.", (TARGET,), example="resume main"),
     Word(
         "reload",
         "operate",
         "Read the settings again and apply what changed; exit code 1 when they do not hold.",
+        example="reload",
+        more="Every save of the file does the same. Here the answer says what was applied, what begins anew, "
+        "and what waits for the next start.",
     ),
     Word(
         "buy",
@@ -326,13 +410,16 @@ _TABLE = (
         "Send a test message to every address of [alerts], or to one; exit code 1 when any failed.",
         (ACTION, URL),
         example="alerts test --url 0",
+        more="A line for each: its place in alerts.urls, the address without its secret, and ok or why not. "
+        "Without a daemon it is sent from here.",
     ),
     Word(
         "acknowledge",
         "operate",
-        "Say that you have seen an incident; it stays open until its cause is gone.",
+        "Say that you have seen an incident: it is not told again, and stays open until its cause is gone.",
         (INCIDENT,),
         example="acknowledge 7",
+        more="`incidents --open` has the ids, docs/operations.md a runbook for each kind.",
     ),
     Word(
         "fault",
@@ -340,8 +427,16 @@ _TABLE = (
         "Break something of an account at the built-in sandbox, or mend it.",
         (PLAYER, FAULT),
         example="fault demo-bybit stream-down",
+        more="It is done when the answer comes. `faults` says what happens by each.",
     ),
-    Word("stop", "operate", "Stop the daemon in order, and wait until it has ended."),
+    Word(
+        "stop",
+        "operate",
+        "Stop the daemon in order, and wait until it has ended.",
+        example="stop",
+        more="All that it had accepted is committed, or kept for the next start. Under systemd say "
+        "`systemctl stop vigil`, for systemd starts it again otherwise.",
+    ),
 )
 WORDS = {word.name: word for word in _TABLE}
 
@@ -395,7 +490,9 @@ def _value(word: Word, param: Param, given: object) -> Any:
 
 
 def _text(given: object) -> str | None:
-    return given if isinstance(given, str) and 0 < len(given) <= _LONGEST_TEXT else None
+    """NUL is in nobody's name, and not every database can be asked for it."""
+    is_text = isinstance(given, str) and 0 < len(given) <= _LONGEST_TEXT and "\0" not in given
+    return given if is_text else None  # type: ignore[return-value]
 
 
 def _count(given: object) -> int | None:
@@ -419,7 +516,7 @@ def _flag(given: object) -> bool | None:
 
 _READERS = {"text": _text, "count": _count, "time": _time, "flag": _flag, "row": _row}
 _EXPECTED = {
-    "text": f"a text of {_LONGEST_TEXT} characters at most",
+    "text": f"a text of {_LONGEST_TEXT} characters at most, without NUL",
     "count": "an integer from 0",
     "time": "a time: 1h, an ISO time, or milliseconds",
     "flag": "true or false",

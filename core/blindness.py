@@ -8,12 +8,12 @@ when a person took it out of service. A daemon that stops says nothing about it:
 next one will see.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from core.account import Account
 from core.records import Severity
 
-KIND = "blind"
+KIND: Final = "blind"
 
 Verdict = tuple[Severity, str] | Literal["fine", "unknown"]
 

@@ -13,15 +13,16 @@ anything is asked with it at all.
 from collections.abc import Mapping
 
 from core.account import SEEING, UNWATCHED
+from core.incidents import Duty
 from core.status import AccountState
 
 PATIENCE = 1.6  # periods
 LEAST = 1.0  # seconds beyond one period, for the shortest
 OVERDUE = "overdue: "
 """How the warning of an overdue duty begins: `status` is degraded while there is one."""
-OF_THE_KEY = frozenset({"permissions"})
+OF_THE_KEY: frozenset[Duty] = frozenset({"permissions"})
 
-_WORDS = {
+_WORDS: Mapping[Duty, str] = {
     "heartbeat": "no heartbeat was answered",
     "listen_key": "the listen key was not renewed",
     "rotation": "the connection was not rotated",
@@ -30,14 +31,14 @@ _WORDS = {
 
 
 def overdue(
-    state: AccountState, duties: Mapping[str, float], periods: Mapping[str, float], now: float
-) -> dict[str, str]:
+    state: AccountState, duties: Mapping[Duty, float], periods: Mapping[Duty, float], now: float
+) -> dict[Duty, str]:
     """The duties that are overdue at boottime `now`, with a text for people.
 
     One that has not succeeded yet is none: it is its start that has failed then.
     """
     return {
-        duty: f"{OVERDUE}{_WORDS.get(duty, f'{duty} did not succeed')} for {now - duties[duty]:.0f} s"
+        duty: f"{OVERDUE}{_WORDS[duty]} for {now - duties[duty]:.0f} s"
         for duty, period in periods.items()
         if _counts(state, duty)
         and duty in duties
@@ -45,5 +46,5 @@ def overdue(
     }
 
 
-def _counts(state: AccountState, duty: str) -> bool:
+def _counts(state: AccountState, duty: Duty) -> bool:
     return state not in UNWATCHED if duty in OF_THE_KEY else state in SEEING

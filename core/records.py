@@ -5,12 +5,17 @@ what was proven, what somebody should look at. They go the way of the facts
 (inlet, spill, one transaction), so that a dead or slow database loses none.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from core.facts import Batch
 from core.intents import Placement
+
+if TYPE_CHECKING:
+    from core.incidents import Kind
+else:  # read back, it may be one of another version: no spill is refused for a word
+    Kind = str
 
 Severity = Literal["info", "warning", "critical"]
 
@@ -58,7 +63,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False, tag="incident"):
 
     at: int
     key: str
-    kind: str
+    kind: Kind
     severity: Severity
     text: str
     account: str | None = None

@@ -16,6 +16,7 @@ import msgspec
 
 from core.alerts import ChannelState
 from core.coverage import Sight
+from core.incidents import Duty
 from core.latency import UNMEASURED
 from core.owed import Owed
 
@@ -97,8 +98,8 @@ class Vitals:
         self.sight = Sight()  # poller: since when somebody watches
         self.closed_until: float = 0.0  # poller: until then the exchange forbids every call
         self.last_event_at: int | None = None  # reader: wall ms of the last business event
-        self.duties: dict[str, float] = {}  # whoever performs it: duty -> last success
-        self.periods: dict[str, float] = {}  # duty -> seconds in which it should succeed once
+        self.duties: dict[Duty, float] = {}  # whoever performs it: duty -> last success
+        self.periods: dict[Duty, float] = {}  # duty -> seconds in which it should succeed once
         self.key_life: float | None = None  # reader: seconds that a listen key lives after a renewal
         self.streamed: int = 0  # reader: facts delivered by the stream so far
         self.owed = Owed()  # reader: balances that the stream has still to tell; the poller looks

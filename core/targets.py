@@ -9,6 +9,9 @@ import difflib
 from core.errors import VigilError
 from core.status import Snapshot
 
+MANY = 10
+"""So many names fit into an answer."""
+
 
 class UnknownTarget(VigilError):
     """Nothing, or more than one thing, goes by that name; the text says what does."""
@@ -25,8 +28,14 @@ def resolve(target: str, snapshot: Snapshot) -> str:
     if meant:
         raise UnknownTarget(f"{target!r} may be {', '.join(meant)}: say which")
     close = difflib.get_close_matches(target, [*ids, *map(_last_part, ids)], n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(ids) or 'none yet'}"
+    hint = f"; did you mean {close[0]!r}?" if close else f"; there are {_some(ids)}"
     raise UnknownTarget(f"nothing is called {target!r}{hint}")
+
+
+def _some(ids: list[str]) -> str:
+    """The first of them, accounts before all: a list of everything is read by nobody."""
+    more = f" and {len(ids) - MANY} more: `actors` lists them" if len(ids) > MANY else ""
+    return (", ".join(ids[:MANY]) or "none yet") + more
 
 
 def targets(snapshot: Snapshot) -> list[str]:

@@ -18,6 +18,7 @@ PAGE = ROOT / "docs" / "diagrams.md"
 sys.path.insert(0, str(ROOT))
 
 from core import account, breaker, halting, lots, orders, prices, supervision_state  # noqa: E402  (the checkout is the package)
+from docs.generated import deliver  # noqa: E402
 
 HEAD = "# State diagrams\n\nDrawn by `python docs/diagrams.py`; do not edit. The words behind them stand beside each table.\n"
 
@@ -115,14 +116,5 @@ def _arrows(steps: list[Step], *, labelled: bool) -> list[str]:
     ]
 
 
-def main(arguments: list[str]) -> int:
-    if arguments == ["--check"]:
-        fresh = PAGE.exists() and PAGE.read_text(encoding="utf-8") == page()
-        print(f"{PAGE.name} is {'up to date' if fresh else 'stale: run python docs/diagrams.py'}")
-        return 0 if fresh else 1
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    deliver(PAGE, page, "docs/diagrams.py")

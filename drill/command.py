@@ -32,7 +32,7 @@ def command(in_use: Callable[[Path], str | None]) -> click.Command:
 
     def callback(**given: Any) -> None:
         settings: Path = click.get_current_context().find_root().obj
-        if (why := in_use(settings)) is not None:
+        if not given["list_menu"] and (why := in_use(settings)) is not None:
             click.echo(f"vigil: {why}", err=True)
             raise click.exceptions.Exit(BAD_NEWS)
         try:
@@ -53,9 +53,14 @@ def command(in_use: Callable[[Path], str | None]) -> click.Command:
                 multiple=True,
                 metavar="NAME",
                 help="Only this one; may be repeated.",
+                shell_complete=_among("ALL"),
             ),
             click.Option(
-                ["--fault", "faults"], multiple=True, metavar="NAME", help="Only this one; may be repeated."
+                ["--fault", "faults"],
+                multiple=True,
+                metavar="NAME",
+                help="Only this one; may be repeated. --list shows them.",
+                shell_complete=_among("MENU"),
             ),
             click.Option(
                 ["--seeds"],
@@ -98,6 +103,17 @@ def command(in_use: Callable[[Path], str | None]) -> click.Command:
             click.Option(["--list", "list_menu"], is_flag=True, help="Print the menu and do nothing."),
         ],
     )
+
+
+def _among(what: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """For the shell: the names of the menu that begin as what is typed does."""
+
+    def complete(_context: click.Context, _param: click.Parameter, typed: str) -> list[str]:
+        from drill import menu
+
+        return [name for name in getattr(menu, what) if name.startswith(typed)]
+
+    return complete
 
 
 def run(

@@ -20,6 +20,7 @@ from core import account as machine
 from core import blindness, duties, reconcile
 from core.account import Account, Effect
 from core.clock import Clock
+from core.incidents import Duty
 from core.messages import (
     AccountRefused,
     Audited,
@@ -51,7 +52,7 @@ class Accounts:
         self._clock = clock
         self._vitals = vitals
         self._record = record
-        self._late: dict[str, dict[str, str]] = {}  # account -> duties that are overdue, as they were told
+        self._late: dict[str, dict[Duty, str]] = {}  # account -> duties that are overdue, as they were told
         self._not_live_since: dict[str, float] = {}
         self._blind: dict[
             str, Severity | None

@@ -17,6 +17,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,9 @@ def enabling(name: str, *, enabled: bool) -> Edit:
             return text
         document = tomlkit.parse(text)
         document["accounts"][name]["enabled"] = enabled
-        return _just(
-            {**accounts, name: {**accounts[name], "enabled": enabled}}, text, tomlkit.dumps(document)
-        )
+        wanted = {**accounts, name: {**accounts[name], "enabled": enabled}}
+        own = _with_line(text, name, f"enabled = {str(enabled).lower()}")
+        return _just(wanted, text, own, tomlkit.dumps(document))
 
     return change
 
@@ -127,9 +128,28 @@ def _just(accounts: Mapping[str, Any], before: str, *texts: str) -> str:
     raise CannotEdit("the file is written in a way that this command does not understand: edit it yourself")
 
 
+def _with_line(text: str, name: str, line: str) -> str:
+    """One more key, behind the others of the account's table and before what is only remarked there."""
+    lines = text.splitlines(keepends=True)
+    heads = [at for at, one in enumerate(lines) if one.lstrip().startswith("[")] + [len(lines)]
+    for at, following in pairwise(heads):
+        if _head(name).match(lines[at].rstrip("\r\n")):
+            end = following
+            while _is_empty(lines[end - 1]):
+                end -= 1
+            lines.insert(end, f"{line}\n")
+            return "".join(lines)
+    return text
+
+
+def _head(name: str, below: str = "") -> re.Pattern[str]:
+    """The line that begins the account's table, or one `below` it."""
+    return re.compile(rf"\s*\[\s*accounts\s*\.\s*[\"']?{re.escape(name)}[\"']?\s*{below}\]\s*(#.*)?$")
+
+
 def _without(text: str, name: str) -> str:
     """The lines of the text but those of the account's own tables."""
-    own = re.compile(rf"\s*\[\s*accounts\s*\.\s*[\"']?{re.escape(name)}[\"']?\s*(\.[^\]]*)?\]\s*(#.*)?$")
+    own = _head(name, r"(\.[^\]]*)?")
     kept: list[str] = []
     table: list[str] | None = None
     for line in text.splitlines(keepends=True):

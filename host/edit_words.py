@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from control.completion import Offer, accounts, completing
+
 if TYPE_CHECKING:
     from host.edit import Edit
 
@@ -33,7 +35,7 @@ Running = Callable[[Path], int | None]
 
 def commands(running: Running) -> tuple[click.Command, ...]:
     """The words under `accounts`. `running` is the pid of the daemon of these settings."""
-    name = click.Argument(["name"])
+    name = click.Argument(["name"], shell_complete=completing(accounts))
 
     def reference(option: str, what: str) -> click.Option:
         return click.Option([option], callback=_named, metavar="env:NAME|file:PATH|vault:NAME", help=what)
@@ -66,8 +68,14 @@ def commands(running: Running) -> tuple[click.Command, ...]:
             callback=add,
             help="Add an account to the settings file. Secrets are named, never given.",
             params=[
-                name,
-                click.Option(["--exchange"], required=True, help="binance, binance_us, bybit or cryptocom."),
+                click.Argument(["name"]),
+                click.Option(
+                    ["--exchange"],
+                    required=True,
+                    metavar="NAME",
+                    help="binance, binance_us, bybit or cryptocom.",
+                    shell_complete=completing(_exchanges),
+                ),
                 click.Option(["--sandbox"], is_flag=True, help="Play at the built-in sandbox; needs no key."),
                 reference("--api-key", "Where the API key is found."),
                 reference("--api-secret", "Where its secret is found."),
@@ -82,12 +90,29 @@ def commands(running: Running) -> tuple[click.Command, ...]:
             callback=remove,
             help="Take an account out of the settings file; its history stays in the ledger.",
             params=[name, click.Option(["--yes"], is_flag=True, help="Do not ask.")],
+            epilog="Example: python supervisor.py accounts remove main --yes",
         ),
-        click.Command("enable", callback=enable, help="Let an account run.", params=[name]),
         click.Command(
-            "disable", callback=disable, help="Leave an account in the file and alone.", params=[name]
+            "enable",
+            callback=enable,
+            help="Let an account run.",
+            params=[name],
+            epilog="Example: python supervisor.py accounts enable main",
+        ),
+        click.Command(
+            "disable",
+            callback=disable,
+            help="Leave an account in the file and alone.",
+            params=[name],
+            epilog="Example: python supervisor.py accounts disable main",
         ),
     )
+
+
+def _exchanges(_context: click.Context) -> list[Offer]:
+    from exchanges.registry import REGISTRY
+
+    return [(name, "") for name in REGISTRY]
 
 
 def _named(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:

@@ -1,28 +1,34 @@
 """Where log lines go and what may stand in them.
 
-Events with fields, one a line: JSON unless somebody watches on a terminal. The
-libraries' own records go the same way. Every secret that the daemon resolves is
-registered here, and its text is masked wherever it turns up, because the last
-line of defence should not depend on every caller's care.
+Events with fields, one a line, whatever stands in a value: JSON unless somebody
+watches on a terminal. The libraries' own records go the same way, with the name of
+their `logger`; every other event is one of docs/logs.md. Every secret that the daemon
+resolves is registered here, and its text is masked wherever it turns up, because
+the last line of defence should not depend on every caller's care.
 """
 
 import logging
 import logging.handlers
+import os
 import sys
 import threading
+import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.typing import ExcInfo, Processor
 
+from control.drawing import harmless
 from core.errors import VigilError
 from core.records import Record
 from core.secrecy import forms, masked_even_cut
 
 _SHORTEST_SECRET = 6  # shorter texts would mask ordinary words
+_LARGEST = 20_000_000  # bytes of a file until it is put aside
+_KEPT = 5  # of those that were
 
 
 class NoLog(VigilError):
@@ -82,7 +88,7 @@ class _MaskedFormatter(structlog.stdlib.ProcessorFormatter):
 
 
 def configure(level: str, log_file: Path | None, masker: Masker) -> None:
-    """Send everything to `log_file` (rotated at 20 MB, five kept) or to standard error.
+    """Send everything to `log_file` (rotated at 20 MB, five old ones kept) or to standard error.
 
     Raises NoLog, having changed nothing, where the file cannot be written.
     """
@@ -99,9 +105,9 @@ def configure(level: str, log_file: Path | None, masker: Masker) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
         cache_logger_on_first_use=False,
     )
-    handler.setFormatter(
-        _MaskedFormatter(masker, foreign_pre_chain=shared, processors=_tail(log_file, masker))
-    )
+    foreign = [structlog.stdlib.add_logger_name, *shared]
+    tail = _tail(log_file, masker)
+    handler.setFormatter(_MaskedFormatter(masker, foreign_pre_chain=foreign, processors=tail))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -122,7 +128,7 @@ def _handler(log_file: Path | None) -> logging.Handler:
         return logging.StreamHandler(sys.stderr)
     try:
         return logging.handlers.RotatingFileHandler(
-            log_file, maxBytes=20_000_000, backupCount=5, encoding="utf-8"
+            log_file, maxBytes=_LARGEST, backupCount=_KEPT, encoding="utf-8"
         )
     except OSError as error:  # opened now: later each line would become a traceback instead
         raise NoLog(f"log_file {log_file} cannot be written: {error.strerror}") from error
@@ -132,10 +138,34 @@ def _tail(log_file: Path | None, masker: Masker) -> list[Processor]:
     """A traceback is masked as text, before JSON quotes once more what is quoted in it."""
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_file is None and sys.stderr.isatty():
-        # the usual one shows what each variable held, cut to fit: no mask would find a secret in that
-        plain = structlog.dev.plain_traceback
-        return [remove, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
-    return [remove, structlog.processors.format_exc_info, masker, structlog.processors.JSONRenderer()]
+        colors = not os.environ.get("NO_COLOR")
+        drawn = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_write_traceback)
+        return [remove, _harmless, drawn]
+    written = structlog.processors.JSONRenderer()
+    return [remove, structlog.processors.format_exc_info, masker, _in_order, written]
+
+
+def _in_order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For people who read it all the same: when, how bad, what, and then the rest."""
+    head = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return head | dict(event)
+
+
+def _harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No text of an exchange begins a line, or moves the cursor, of who watches. Stacks have lines of their own."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _line_by_line(value) if key == "stack" else harmless(value)
+    return event
+
+
+def _write_traceback(out: TextIO, exc_info: ExcInfo) -> None:
+    """The usual one shows what each variable held, cut to fit: no mask would find a secret in that."""
+    out.write("\n" + _line_by_line("".join(traceback.format_exception(*exc_info))))
+
+
+def _line_by_line(text: str) -> str:
+    return "\n".join(harmless(line) for line in text.rstrip().split("\n"))
 
 
 def _number(level: str) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -41,7 +41,7 @@ from models.read import Reader
 
 log = structlog.get_logger()
 
-INCIDENT = "settings_invalid"
+INCIDENT: Final = "settings_invalid"
 SECOND_LOOK = 1.0
 """Seconds that a save which does not hold is left to be mended, before anybody is told."""
 

@@ -255,7 +255,7 @@ class Daemon:
         self._reloader.stop()
         if signals.exit is None:
             notify("STOPPING=1")
-            log.info("stop_asked", cause=signals.cause)
+            log.info("daemon_stopping", cause=signals.cause)
             address.urge(StopDaemon(signals.cause))
             deadline = self._clock.monotonic() + STOP_DEADLINE
             while signals.exit is None and (left := deadline - self._clock.monotonic()) > 0:

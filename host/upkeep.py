@@ -20,6 +20,8 @@ from typing import Any, NamedTuple, TextIO
 
 import click
 
+from control.completion import accounts, completing
+
 FINE, BAD_NEWS, BAD_SETTINGS, INTERRUPTED = 0, 1, 78, 130
 KINDS = ("fills", "orders", "balances", "positions", "cash", "journal", "incidents")
 WITHOUT_SYMBOL = frozenset({"cash", "incidents"})
@@ -43,14 +45,19 @@ def commands(in_use: InUse) -> tuple[click.Command, ...]:
     as_json = click.Option(["--json", "as_json"], is_flag=True, help="One JSON document instead of text.")
 
     def word(
-        name: str, work: Callable[..., int], short: str, more: str, *params: click.Parameter
+        name: str, work: Callable[..., int], short: str, more: str, example: str, *params: click.Parameter
     ) -> click.Command:
         def callback(**given: Any) -> None:
             settings: Path = click.get_current_context().find_root().obj
             raise click.exceptions.Exit(_alone(settings, in_use, partial(work, **given)))
 
         return click.Command(
-            name, callback=callback, help=f"{short}\n\n{more} {ALONE}", short_help=short, params=list(params)
+            name,
+            callback=callback,
+            help=f"{short}\n\n{more} {ALONE}",
+            short_help=short,
+            epilog=f"Example: python supervisor.py {example}",
+            params=list(params),
         )
 
     return (
@@ -59,6 +66,7 @@ def commands(in_use: InUse) -> tuple[click.Command, ...]:
             rebuild,
             "Make every view anew from the journal and prove it equal.",
             "What differs is told row by row, with exit code 1, and put right. With --check nothing is written.",
+            "rebuild --check",
             click.Option(["--check"], is_flag=True, help="Only compare."),
             as_json,
         ),
@@ -68,21 +76,30 @@ def commands(in_use: InUse) -> tuple[click.Command, ...]:
             "Copy the ledger, and prove the copy good.",
             "PATH is where to, data_dir/backups/vigil-TIME.db where none is named; nothing is overwritten. "
             "A ledger on a PostgreSQL server is copied with pg_dump.",
+            "backup /mnt/backups/vigil-monday.db",
             click.Argument(["path"], required=False, type=click.Path(path_type=Path)),
             as_json,
         ),
-        word("vacuum", vacuum, "Give the space of deleted rows back to the disk.", "", as_json),
+        word(
+            "vacuum",
+            vacuum,
+            "Give the space of deleted rows back to the disk.",
+            "The file is written anew, which needs room for it twice.",
+            "vacuum",
+            as_json,
+        ),
         word(
             "export",
             export,
             "Write the rows of the ledger as CSV or JSON lines.",
             f"WHAT: one of {', '.join(KINDS)}. The rows are those of the word with --json, all of them; "
             "an unknown value is null, in CSV an empty cell.",
-            click.Argument(["what"], type=click.Choice(KINDS)),
-            click.Option(["--format", "form"], type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True),
-            click.Option(["--since"], help="From then on: 1h, 30m, 2d, an ISO time (UTC), or milliseconds."),
-            click.Option(["--account"], help="Only this account."),
-            click.Option(["--symbol"], help="Only this symbol; of balances, this asset."),
+            "export fills --since 30d --output fills.csv",
+            click.Argument(["what"], type=click.Choice(KINDS), metavar="WHAT"),
+            click.Option(["--format", "form"], type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True, help="CSV with a head, or one JSON object a line."),
+            click.Option(["--since"], metavar="WHEN", help="From then on: 1h, 30m, 2d, an ISO time (UTC), or milliseconds."),
+            click.Option(["--account"], metavar="ACCOUNT", help="Only this account.", shell_complete=completing(accounts)),
+            click.Option(["--symbol"], metavar="SYMBOL", help="Only this symbol; of balances, this asset."),
             click.Option(
                 ["--output"],
                 default="-",

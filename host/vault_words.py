@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from control.cli import Words
+from control.cli import Explained, Words
 from host.edit_words import BAD_SETTINGS, FINE, USAGE, Running, applied, complain
 
 if TYPE_CHECKING:
@@ -57,12 +57,14 @@ def command(running: Running) -> click.Command:
             settings: Path = click.get_current_context().find_root().obj
             raise click.exceptions.Exit(_worked(settings, partial(work, **given)))
 
-        return click.Command(called, callback=callback, help=help_, params=list(params), **more)
+        return Explained(called, callback=callback, help=help_, params=list(params), **more)
 
     return Words(
         "secrets",
         help=HELP,
         short_help="Keep secrets in an encrypted file of the data directory.",
+        subcommand_metavar="WORD ...",
+        epilog="Example: python supervisor.py secrets set main-key",
         commands=[
             word(
                 "set",
@@ -70,16 +72,25 @@ def command(running: Running) -> click.Command:
                 "Keep a secret under NAME, instead of the one that is there. The value is asked for without "
                 "echo, or read from standard input where that is no terminal; white space round it is dropped.",
                 name,
+                short_help="Keep a secret under NAME. It is asked for, or read from standard input.",
                 context_settings={"allow_extra_args": True},
                 epilog="Example: python supervisor.py secrets set main-key < key.pem",
             ),
-            word("list", list_, "The names, when each was set, and what in the settings names it.", as_json),
+            word(
+                "list",
+                list_,
+                "The names, when each was set, and what in the settings names it.",
+                as_json,
+                looks="secrets",
+                epilog="Example: python supervisor.py secrets list",
+            ),
             word(
                 "remove",
                 partial(remove, running),
                 "Forget the secret NAME.",
                 name,
                 click.Option(["--force"], is_flag=True, help="Also where the settings name it."),
+                epilog="Example: python supervisor.py secrets remove main-key",
             ),
             word(
                 "rekey",
@@ -91,6 +102,7 @@ def command(running: Running) -> click.Command:
                     metavar="env:NAME|file:PATH",
                     help="The key or passphrase until now, as settings.toml named it, where [vault] key leads to the new one only.",
                 ),
+                short_help="Seal the vault anew, with another key or passphrase.",
                 epilog="Example: python supervisor.py secrets rekey --from file:data/vault.key",
             ),
         ],
@@ -174,8 +186,7 @@ def _asked_for(name: str) -> str:
 
 
 def list_(loaded: "Loaded", kept: "Custody", *, as_json: bool) -> int:
-    from control.present import write_array
-    from control.tables import show
+    from control.present import write_array, write_table
 
     names = kept.vault.names()
     wanted = {reference.removeprefix("vault:") for _, reference in _named(loaded)}
@@ -186,7 +197,7 @@ def list_(loaded: "Loaded", kept: "Custody", *, as_json: bool) -> int:
     if as_json:
         write_array([rows], sys.stdout)
     else:
-        show("secrets", rows, sys.stdout)
+        write_table("secrets", rows, sys.stdout)
     return FINE
 
 

@@ -16,6 +16,7 @@ import peewee
 
 from core import coverage
 from core.coverage import Piece
+from core.incidents import ENDED_BY_A_PERSON
 from core.money import plain, plain_or_none
 from core.records import (
     Acknowledged,
@@ -84,11 +85,7 @@ class Annals:
             case Incident():
                 self._incident(record)
             case Acknowledged():
-                self._run(
-                    'UPDATE "incidents" SET "acknowledged_at" = ? '
-                    'WHERE "id" = ? AND "acknowledged_at" IS NULL',
-                    (record.at, record.incident),
-                )
+                self._acknowledged(record)
             case Proof():
                 self._proof(record)
             case Remember():
@@ -124,12 +121,7 @@ class Annals:
 
     def _incident(self, said: Incident) -> None:
         if said.resolved:
-            if self._open.pop(said.key, None) is not None:
-                self._run(
-                    'UPDATE "incidents" SET "resolved_at" = ?, "seen_at" = ? '
-                    'WHERE "key" = ? AND "resolved_at" IS NULL',
-                    (said.at, said.at, said.key),
-                )
+            self._end(said.key, said.at)
             return
         self._open[said.key] = (said.text, said.severity)
         self._run(
@@ -141,6 +133,25 @@ class Annals:
             '"count" = "incidents"."count" + 1',
             (said.key, said.kind, said.severity, said.text, said.account, said.at, said.at),
         )
+
+    def _end(self, key: str, at: int) -> None:
+        if self._open.pop(key, None) is not None:
+            self._run(
+                'UPDATE "incidents" SET "resolved_at" = ?, "seen_at" = ? '
+                'WHERE "key" = ? AND "resolved_at" IS NULL',
+                (at, at, key),
+            )
+
+    def _acknowledged(self, said: Acknowledged) -> None:
+        self._run(
+            'UPDATE "incidents" SET "acknowledged_at" = ? WHERE "id" = ? AND "acknowledged_at" IS NULL',
+            (said.at, said.incident),
+        )
+        row = self._run(
+            'SELECT "key", "kind" FROM "incidents" WHERE "id" = ? AND "resolved_at" IS NULL', (said.incident,)
+        ).fetchone()
+        if row is not None and row[1] in ENDED_BY_A_PERSON:
+            self._end(row[0], said.at)
 
     def _proof(self, said: Proof) -> None:
         """Replace the rows that the proof touches by what they come to; most often that is one."""

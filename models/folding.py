@@ -7,12 +7,13 @@ merging are core's, the rows are the views'.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from core.differences import Difference
 from core.facts import Batch
+from core.incidents import Conflict
 from core.merge import Merged
 from core.records import Entry, Incident
 from core.unheard import AGE_MS, Thing, Unheard
@@ -227,7 +228,7 @@ class Folding:
             held.confirmed_at = max(said_at, held.confirmed_at or 0)
         doubt = _conflict_key("impossible", view, key)
         if batch.source != "stream" and self._annals.is_open(doubt):
-            self._annals.add(Incident(self._now, doubt, "", "info", "", resolved=True))
+            self._annals.add(Incident(self._now, doubt, "impossible_order", "info", "", resolved=True))
 
     def _is_known_conflict(
         self, batch: Batch, view: View, held: Held, fact: Any, merged: Merged[Any]
@@ -241,7 +242,7 @@ class Folding:
         what = " ".join(part for part in view.journal(fact)[:3] if part)
         text = f"{view.kind} {what}: {differences}"
         known = self._annals.is_open(key, text)
-        kind = f"{merged.outcome}_{view.kind}"
+        kind = cast("Conflict", f"{merged.outcome}_{view.kind}")
         self._annals.add(Incident(self._now, key, kind, "warning", text, batch.account))
         return known
 

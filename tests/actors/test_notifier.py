@@ -11,6 +11,7 @@ import pytest
 from actors.mailbox import Mailbox
 from actors.notifier import MEMORY, Look, Notebook, NotifierActor
 from core import alerts
+from core.incidents import Kind
 from core.messages import Ready
 from core.records import Incident, Remember, Severity
 from core.settings_schema import AlertSettings
@@ -43,11 +44,11 @@ class Office:
         self.generation = 0
 
     def open(self, key: str = "main:blind", severity: Severity = "warning", text: str = "not live") -> None:
-        at = self.clock.wall_ms()
-        self.ledger.write([Incident(at, key, key.partition(":")[2] or key, severity, text, "main")])
+        at, kind = self.clock.wall_ms(), cast("Kind", key.partition(":")[2] or key)
+        self.ledger.write([Incident(at, key, kind, severity, text, "main")])
 
     def close(self, key: str = "main:blind") -> None:
-        self.ledger.write([Incident(self.clock.wall_ms(), key, "", "info", "", "main", resolved=True)])
+        self.ledger.write([Incident(self.clock.wall_ms(), key, "blind", "info", "", "main", resolved=True)])
 
     def start(self, **options: Any) -> Any:
         """The next generation."""

@@ -241,9 +241,9 @@ def price(symbol: str, *accounts: str, why: str | None = None) -> Document:
 
 
 class Served:
-    """A running server, and what it serves."""
+    """A running server, and what it serves; `reader` is another ledger than the one of memory."""
 
-    def __init__(self, path: Path, **server: Any) -> None:
+    def __init__(self, path: Path, *, reader: Any = None, **server: Any) -> None:
         self.path = path
         self.status: Document = STATUS
         self.told: list[Command] = []
@@ -268,7 +268,7 @@ class Served:
             reload=self._reload,
             watched=lambda _account: None,
             uptimes=Uptimes(newest=0),
-            reader=self.ledger.reader,  # type: ignore[arg-type, return-value]
+            reader=reader or self.ledger.reader,  # type: ignore[arg-type]
             feed=self.feed,
             clock=SystemClock(),
             version="1.2.3",

@@ -143,6 +143,17 @@ def test_a_list_for_people_is_in_plain_columns_where_nobody_draws(settings: Path
     assert lines[1].index("60000.10") + len("60000.10") == lines[2].index(" 1 ") + 2  # right-aligned
 
 
+def test_nothing_of_an_account_that_does_not_run_is_doubted(settings: Path, served: Served) -> None:
+    """A misspelt name would look like an account without a fill."""
+    assert run(settings, "fills", "--account", "main").stdout == "none\n"
+    result = run(settings, "fills", "--account", "mian")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "none\nno account 'mian' runs here; did you mean 'main'?\n",
+    )
+    assert json.loads(run(settings, "fills", "--account", "mian", "--json").stdout) == []
+
+
 def test_version_names_the_daemon(settings: Path, served: Served) -> None:
     assert run(settings, "version").stdout.startswith("vigil 1.2.3, pid ")
 
@@ -285,11 +296,16 @@ def test_every_word_without_a_daemon_is_exit_code_3(settings: Path, name: str) -
     assert result.stdout == ""
 
 
-def test_how_to_start_names_the_settings_that_were_asked_for(tmp_path: Path, settings: Path) -> None:
-    other = tmp_path / "other.toml"
+@pytest.mark.parametrize("name", ["other.toml", "other/settings.toml"])
+def test_how_to_start_names_the_settings_that_were_asked_for(
+    tmp_path: Path, settings: Path, name: str
+) -> None:
+    other = tmp_path / name
+    other.parent.mkdir(exist_ok=True)
     other.write_text("")
     result = run(settings, "--settings", str(other), "status")
-    assert f"python supervisor.py --settings {other}" in result.stderr
+    assert result.stderr.endswith(f"python supervisor.py --settings {other}\n")
+    assert run(settings, "status").stderr.endswith("start it with: python supervisor.py\n")
 
 
 def test_settings_that_do_not_parse_are_78_when_nobody_answers(settings: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.moments import as_span, as_utc, since_ms
+from control.moments import as_clock, as_span, as_utc, since_ms
 
 NOW = 1_700_000_000_000  # 2023-11-14 22:13:20 UTC
 
@@ -68,3 +68,11 @@ def test_a_moment_beyond_the_calendar_stays_a_number() -> None:
 )
 def test_a_span_is_shown_in_its_two_largest_units(seconds: float, shown: str) -> None:
     assert as_span(seconds) == shown
+
+
+def test_a_moment_is_short_where_day_or_year_go_without_saying() -> None:
+    now = 1_700_000_000_000
+    assert as_clock(now - 1000, now) == "22:13:19"
+    assert as_clock(now - 86_400_000, now) == "11-13 22:13:20"
+    assert as_clock(now - 400 * 86_400_000, now) == "2022-10-10 22:13:20"
+    assert as_clock(10**18, now) == str(10**18)

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from control import present
-from control.tables import COLUMNS, cell, harmless, show, text
-from control.words import WORDS
 from tests.control.kit import STATUS, degraded, fill, price, statement
 
 
@@ -19,13 +17,8 @@ class Terminal(io.StringIO):
 
 def table(look: str, *rows: dict[str, Any], out: io.StringIO | None = None) -> str:
     out = out or io.StringIO()
-    show(look, list(rows), out)
+    present.write_table(look, list(rows), out)
     return out.getvalue()
-
-
-def test_every_list_has_a_table() -> None:
-    lists = {name for name, word in WORDS.items() if word.rows}
-    assert lists <= set(COLUMNS)
 
 
 def test_a_pipe_gets_plain_aligned_columns() -> None:
@@ -78,14 +71,8 @@ def test_a_terminal_gets_a_drawn_table_with_the_same_cells() -> None:
 
 
 def test_what_an_exchange_says_is_no_markup_and_moves_no_cursor() -> None:
-    row = {"word": "[bold]\x1b[2J\n\u202e evil"}
-    assert cell(text("word"), row) == "[bold]?[2J?? evil"
     drawn = table("balances", {"account": "main", "asset": "[red]X[/red]\x1b[31m"}, out=Terminal())
     assert "[red]X[/red]?[31m" in drawn
-
-
-def test_a_text_that_is_harmless_stays_as_it_is() -> None:
-    assert harmless("Grüße, 漢字 – ok") == "Grüße, 漢字 – ok"
 
 
 def test_the_status_page_says_what_is_wrong_and_leaves_out_what_is_well() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from core.status import AccountStatus, ChildStatus, GroupStatus, Snapshot
-from core.targets import UnknownTarget, account_of, resolve, targets
+from core.targets import MANY, UnknownTarget, account_of, resolve, targets
 
 
 def snapshot() -> Snapshot:
@@ -57,9 +57,11 @@ def test_a_typing_error_is_answered_with_what_was_meant(target: str, hint: str) 
         resolve(target, snapshot())
 
 
-def test_what_is_like_nothing_is_answered_with_all_there_is() -> None:
-    with pytest.raises(UnknownTarget, match=r"nothing is called 'zzz'; there are main, demo, core"):
+def test_what_is_like_nothing_is_answered_with_what_there_is_accounts_first() -> None:
+    with pytest.raises(UnknownTarget, match=r"nothing is called 'zzz'; there are main, demo, core") as e:
         resolve("zzz", snapshot())
+    more = len(targets(snapshot())) - MANY
+    assert str(e.value).endswith(f" and {more} more: `actors` lists them")
 
 
 def test_before_anything_was_published_there_is_nothing_to_name() -> None:

@@ -117,8 +117,8 @@ def test_beside_a_daemon_that_runs_there_is_no_drill(drilled: list[running.Wante
     assert "vigil: data is in use by pid 7" in result.stderr
 
 
-def test_the_menu_can_be_read_without_a_drill(drilled: list[running.Wanted]) -> None:
-    result = run("--list")
+def test_the_menu_can_be_read_without_a_drill_and_beside_a_daemon(drilled: list[running.Wanted]) -> None:
+    result = run("--list", in_use="data is in use by pid 7")
     assert (result.exit_code, drilled) == (0, [])
     assert all(entry.name in result.output and entry.what in result.output for entry in MENU.values())
 

@@ -46,6 +46,6 @@ def test_a_second_signal_ends_a_stop_that_takes_its_time(tmp_path: Path) -> None
     with together(tmp_path, exchanges=["binance"]) as them:
         hang_in_a_call(them["binance"])
         them.daemon.signal(signal.SIGTERM)
-        eventually(lambda: "stop_asked" in them.daemon.log(), within=4, what="the first signal")
+        eventually(lambda: "daemon_stopping" in them.daemon.log(), within=4, what="the first signal")
         them.daemon.signal(signal.SIGINT)
         assert them.daemon.ended(within=3) == 130

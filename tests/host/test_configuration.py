@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from core.problems import Problem, annotation_at, known_keys
-from core.settings import AccountSettings, Backoff, Settings
+from core.problems import Problem
 from exchanges.registry import REGISTRY
 from host.configuration import Loaded, SettingsError, endpoints, load, parsed, read, spoken
-from host.older_names import OLDER_NAMES
 
 SANDBOXED = '[accounts.demo-binance]\nexchange = "binance"\nsandbox = true\n'
 NOTHING_MISSING: frozenset[str] = frozenset()
@@ -308,16 +306,3 @@ def test_every_exchange_of_the_registry_may_be_named_and_is_where_its_dialect_sa
 ) -> None:
     account = box.load(REAL_BYBIT.replace("bybit", name)).settings.accounts["b"]
     assert endpoints(account) == spoken()[name].endpoints == REGISTRY[name].defaults.endpoints
-
-
-# ---------------------------------------------------------------- the handbook
-
-HANDBOOK = (SHIPPED.parent / "docs" / "settings.md").read_text(encoding="utf-8")
-
-
-def test_the_handbook_knows_every_key_and_every_older_name() -> None:
-    tables = {name: known_keys(annotation_at(Settings, [name])) for name in Settings.model_fields}
-    keys = {key for names in tables.values() for key in names}
-    keys |= {*AccountSettings.model_fields, *Backoff.model_fields}
-    older = {name for name in OLDER_NAMES if not name.startswith("CRYPTOCOM")}
-    assert [word for word in sorted(keys | older) if word not in HANDBOOK] == []

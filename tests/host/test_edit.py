@@ -98,6 +98,15 @@ def test_disabling_and_enabling_is_one_line(file: Path) -> None:
     assert lines(file.read_text()) - lines(FILE) == {"enabled = true"}
 
 
+def test_the_line_stands_with_the_accounts_own_and_not_behind_what_is_remarked_there(file: Path) -> None:
+    """Else it would belong to whatever table somebody makes of the remarks one day."""
+    remarks = '\n# [accounts.main]\n# exchange = "bybit"\n'
+    last = '[accounts.last]\nexchange = "bybit"\nsandbox = true\n'
+    file.write_text(FILE + last + remarks)
+    edit(file, enabling("last", enabled=False), {})
+    assert file.read_text() == FILE + last + "enabled = false\n" + remarks
+
+
 def test_what_is_so_already_is_not_written(file: Path) -> None:
     before = file.stat()
     edit(file, enabling("first", enabled=True), {})

@@ -1,6 +1,7 @@
 """B5, for a whole day under a clock that only the test moves: a quiet account is healthy, a mute one is not."""
 
 from core import account as machine
+from core.incidents import Duty
 from core.messages import Audited
 from core.status import ChildStatus, GroupStatus, Vitals
 from host.accounts import Accounts, Effects
@@ -34,7 +35,7 @@ class Day:
     def state(self) -> str:
         return self.accounts.state("main").state
 
-    def stamp(self, duty: str) -> None:
+    def stamp(self, duty: Duty) -> None:
         self.vitals.duties[duty] = self.clock.boottime()
 
     def second(self, number: int, *, pongs: bool = True, repaired: int = 0) -> Effects:

@@ -1,4 +1,4 @@
-"""No secret reaches a log, whichever way it tries."""
+"""What a log line looks like, and that no secret reaches one, whichever way it tries."""
 
 import io
 import json
@@ -47,6 +47,7 @@ def test_a_line_is_one_json_object_with_event_level_and_time(log_file: Path) -> 
     (line,) = lines(log_file)
     assert (line["event"], line["level"], line["account"], line["gen"]) == ("stream_live", "info", "main", 3)
     assert str(line["timestamp"]).endswith("Z")
+    assert list(line)[:3] == ["timestamp", "level", "event"]
 
 
 def test_a_secret_in_a_field_is_masked(log_file: Path) -> None:
@@ -194,3 +195,117 @@ def test_another_level_counts_at_once_for_who_has_a_logger_already(log_file: Pat
     set_level("warning")
     log.info("unheard again")
     assert [line["event"] for line in lines(log_file)] == ["heard", "heard too"]
+
+
+def test_a_line_of_a_library_says_whose_it_is_and_ours_do_not(log_file: Path) -> None:
+    structlog.get_logger().info("ours")
+    logging.getLogger("some.library").warning("theirs")
+    assert [line.get("logger") for line in lines(log_file)] == [None, "some.library"]
+
+
+# ------------------------------------------------------------------- one event, one line
+
+NASTY = ["two\nlines", "\r\n", "\x1b[2J\x1b[31mred", "a\u2028b\u0085c", "nul\x00", '"quoted"']
+
+
+@pytest.mark.parametrize("value", [*NASTY, {"deep": NASTY}, NASTY, b"raw\nbytes", object()])
+def test_an_event_is_one_line_of_json_whatever_stands_in_it(log_file: Path, value: object) -> None:
+    structlog.get_logger().info("said", value=value)
+    logging.getLogger("library").warning("%s", value)
+    text = log_file.read_text()
+    assert text.count("\n") == len(text.splitlines()) == 2
+    assert lines(log_file)[0]["event"] == "said"
+    if isinstance(value, str):
+        assert lines(log_file)[0]["value"] == lines(log_file)[1]["event"] == value
+
+
+def test_a_traceback_is_part_of_its_line(log_file: Path) -> None:
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError as error:
+        structlog.get_logger().error("broke", exc_info=error)
+        logging.getLogger("library").exception("broke too")
+    first, second = lines(log_file)
+    assert "first\nsecond" in str(first["exception"])
+    assert "Traceback" in str(second["exception"])
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("NO_COLOR", "1")
+    configure("info", None, Masker())
+    yield screen
+    logging.getLogger().handlers.clear()
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_nothing_moves_the_cursor_of_who_watches(terminal: Terminal, value: str) -> None:
+    structlog.get_logger().info("said", value=value, deep=[value])
+    logging.getLogger("library").warning("%s", value)
+    first, second = terminal.getvalue().removesuffix("\n").split("\n")
+    assert "said" in first
+    assert first.isprintable()
+    assert second.isprintable()
+
+
+def test_a_terminal_is_shown_a_traceback_and_no_local_variable(terminal: Terminal) -> None:
+    """A secret that nobody registered may be among them."""
+    unregistered = "only-here-" + "x" * 20
+    try:
+        raise ValueError("\x1b[2J" + str(len(unregistered)))
+    except ValueError as error:
+        structlog.get_logger().error("broke", exc_info=error)
+    shown = terminal.getvalue()
+    assert "Traceback" in shown
+    assert "ValueError" in shown
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert "only-here-xxx" not in shown
+
+
+def test_a_terminal_is_coloured_unless_its_owner_wants_none(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    structlog.get_logger().info("plain")
+    assert "\x1b[" not in terminal.getvalue()
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setattr("sys.stderr", terminal)  # pytest has put its own there meanwhile
+    configure("info", None, Masker())
+    structlog.get_logger().info("coloured")
+    assert "\x1b[" in terminal.getvalue()
+
+
+def test_nobody_in_front_of_it_means_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = io.StringIO()
+    monkeypatch.setattr("sys.stderr", pipe)
+    configure("info", None, Masker())
+    structlog.get_logger().info("said", at=1)
+    logging.getLogger().handlers.clear()
+    structlog.reset_defaults()
+    line = json.loads(pipe.getvalue())
+    assert (line["event"], line["at"]) == ("said", 1)
+
+
+# ------------------------------------------------------------------------------ rotation
+
+
+def test_a_full_file_is_put_aside_between_two_lines_and_the_oldest_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.logs._LARGEST", 2_000)
+    monkeypatch.setattr("host.logs._KEPT", 2)
+    path = tmp_path / "vigil.log"
+    configure("info", path, Masker())
+    for number in range(200):
+        structlog.get_logger().info("said", number=number)
+    for handler in logging.getLogger().handlers[:]:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    structlog.reset_defaults()
+    kept = [path.with_name("vigil.log.2"), path.with_name("vigil.log.1"), path]
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    assert all(0 < file.stat().st_size <= 2_000 for file in kept)
+    numbers = [line["number"] for file in kept for line in lines(file)]
+    assert numbers == list(range(200))[-len(numbers) :], "in order, and none of the newest is missing"

@@ -190,7 +190,9 @@ def test_what_was_open_of_an_account_for_which_nobody_works_any_more_is_over_and
     (reloads.home / "data").mkdir()
     prepare(url)
     ledger = Ledger.open(url, reloads.clock)
-    ledger.write([Incident(1, f"{name}:x", "x", "warning", "trouble", name) for name in ("main", "other")])
+    ledger.write(
+        [Incident(1, f"{name}:x", "discrepancy", "warning", "trouble", name) for name in ("main", "other")]
+    )
     ledger.close()
     began = len(reloads.incidents())
     reloads.ask(text)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.clock import SystemClock
 from core.coverage import Piece, add
+from core.incidents import ENDED_BY_A_PERSON
 from core.records import Acknowledged, ActorEvent, ConnectionState, DeadLetter, Incident, Proof, Remember
 from models import database, read
 from models.ledger import Ledger
@@ -18,7 +19,7 @@ from tests.support.ledger import rows, url
 
 
 def incident(at: Any, text: Any = "broken", **fields: Any) -> Any:
-    return Incident(at, "key", "kind", "warning", text, "main", **fields)
+    return Incident(at, "key", "discrepancy", "warning", text, "main", **fields)
 
 
 def proof(since: Any, until: Any, *, category: Any = "spot", repaired: Any = 0) -> Any:
@@ -164,7 +165,7 @@ def test_categories_are_proven_each_for_itself(ledger: Ledger, place: str) -> No
 
 def test_open_incidents_are_counted_by_severity_and_read_in_order(ledger: Ledger, place: str) -> None:
     def said(key: str, severity: Any, *, resolved: bool = False) -> Incident:
-        return Incident(1, key, "kind", severity, "text", None, resolved)
+        return Incident(1, key, "discrepancy", severity, "text", None, resolved)
 
     assert ledger.open_incidents() == {"info": 0, "warning": 0, "critical": 0}
     ledger.write([said("a", "warning"), said("b", "warning"), said("c", "critical")])
@@ -186,10 +187,23 @@ def test_more_open_incidents_than_an_answer_holds_are_all_read(
 ) -> None:
     monkeypatch.setattr(read, "MOST_ROWS", 3)
     for count in (1, 3, 4, 6, 7):
-        ledger.write([Incident(1, f"k{count}-{n}", "kind", "info", "t") for n in range(count)])
+        ledger.write([Incident(1, f"k{count}-{n}", "discrepancy", "info", "t") for n in range(count)])
     reader = Reader(place)
     assert len(reader.open_incidents()) == 21
     reader.close()
+
+
+@pytest.mark.parametrize("kind", sorted(ENDED_BY_A_PERSON))
+def test_what_nothing_else_would_end_is_over_when_a_person_has_seen_it(
+    ledger: Ledger, place: str, kind: Any
+) -> None:
+    said = Incident(1, "key", kind, "critical", "broken")
+    ledger.write([said])
+    ledger.write([Acknowledged(5, 1)])
+    assert rows(place, "incidents", "id, count, acknowledged_at, resolved_at") == [(1, 1, 5, 5)]
+    assert ledger.open_incidents()["critical"] == 0
+    ledger.write([said, Acknowledged(6, 1)])
+    assert rows(place, "incidents", "id, acknowledged_at, resolved_at", "id") == [(1, 5, 5), (2, None, None)]
 
 
 def test_an_incident_is_acknowledged_once_and_stays_open(ledger: Ledger, place: str) -> None:

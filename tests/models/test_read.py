@@ -363,9 +363,9 @@ def test_the_history_of_positions_and_cash(ledger: Ledger, reader: Reader) -> No
 def test_incidents_states_and_events_come_ascending(ledger: Ledger, reader: Reader) -> None:
     ledger.write(
         [
-            Incident(1, "a", "k", "warning", "first", "main"),
-            Incident(2, "b", "k", "critical", "second"),
-            Incident(3, "a", "k", "warning", "", resolved=True),
+            Incident(1, "a", "discrepancy", "warning", "first", "main"),
+            Incident(2, "b", "discrepancy", "critical", "second"),
+            Incident(3, "a", "discrepancy", "warning", "", resolved=True),
             ConnectionState(4, "main", "live", "reconciling", "reconciled"),
             ActorEvent(5, "boot", "core/web", 1, "started"),
         ]
