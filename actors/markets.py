@@ -8,6 +8,7 @@ assumed in its place.
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from actors.desk import Desk
@@ -50,13 +51,17 @@ class Markets:
         desk: Desk,
         clock: Clock,
         quotes: Quotes,
+        *,
         need: Callable[[frozenset[Need]], object],
+        learned: Callable[[Key, FeeRates], object],
     ) -> None:
+        """`learned` is told of every answer that named fee rates."""
         self._account = account
         self._desk = desk
         self._clock = clock
         self._quotes = quotes
         self._need = need
+        self._learned = learned
         self._known: dict[Key, Market] = {}
         self._needed: dict[Key, float] = {}  # boottime at which its price was last needed
         self._told: frozenset[Need] = frozenset()
@@ -71,7 +76,7 @@ class Markets:
         trading = self._desk.trading
         self._ask(market, "filters", now, lambda: trading.instruments(key[0], [key[1]]), self._listed)
         if market.instrument is not None:
-            self._ask(market, "rates", now, lambda: trading.fee_rates(*key), self._charged)
+            self._ask(market, "rates", now, lambda: trading.fee_rates(*key), partial(self._charged, key))
             if price:
                 self._needed[key] = now
         return market
@@ -134,6 +139,7 @@ class Markets:
         if market.is_unlisted:
             market.why["filters"] = "; ".join(listing.unreadable) or "the exchange does not list it"
 
-    def _charged(self, market: Market, rates: FeeRates, now: float) -> None:
+    def _charged(self, key: Key, market: Market, rates: FeeRates, now: float) -> None:
         market.rates = rates
+        self._learned(key, rates)
         market.due["rates"] = now + RATES_FOR

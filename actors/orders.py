@@ -29,6 +29,7 @@ from actors.markets import Markets
 from core.admission import Objection
 from core.errors import RateLimited
 from core.facts import Batch, Fact, OrderState
+from core.incidents import Kind
 from core.instruments import Instrument, floored
 from core.intents import Cancellation, Placement
 from core.messages import CancelOrder, PlaceOrder
@@ -84,7 +85,7 @@ class Principal(Protocol):
     def commit(self, entries: Sequence[Any], then: Callable[[], None] = ...) -> None: ...
     def hear_committed(self, facts: Sequence[Any]) -> None: ...
     def rejected(self) -> None: ...
-    def incident(self, key: str, kind: str, text: str) -> None: ...
+    def incident(self, key: str, kind: Kind, text: str) -> None: ...
 
 
 class _Doubt:

@@ -37,25 +37,26 @@ from actors.inlet import Inlet
 from actors.markets import Key, Market, Markets
 from actors.orders import Orders
 from actors.quotes import Need, Quotes
-from core import admission, earnings, halting
+from core import admission, ageing, earnings, fee_rates, halting
 from core.admission import Circumstances, Objection
 from core.client_ids import read_sell_id, trade_id
 from core.errors import DatabaseProblem
 from core.facts import Fill, OrderState
 from core.halting import Bounds, Figures, Trading
+from core.incidents import Kind
 from core.instruments import Resting
 from core.intents import Cancellation, Placement
 from core.lots import Lot
 from core.messages import CancelOrder, Momentary, PlaceOrder, RetryTrade, SwitchTrading
 from core.money import EXACT, add
 from core.profit import Rate, Terms
-from core.records import Incident, Record, Remember, Traded
+from core.records import Incident, Record, Remember, Severity, Traded
 from core.settings_schema import TraderSettings
 from core.status import AccountState
 from core.trading import Book, CancelAsked, Considered, Restarted, Retried, Taken, Told, WouldTake
 from exchanges.base import Credentials, Endpoints
-from exchanges.trading import TradingExchange
-from models.read import Reader, Spoken
+from exchanges.trading import FeeRates, TradingExchange
+from models.read import Reader, Spoken, rates_key
 from transport.origin import Origins
 
 log = structlog.get_logger()
@@ -138,7 +139,9 @@ class TraderActor(Actor):
             origins=origins,
             wake=self._wake_desk,
         )
-        self._markets = Markets(account, self._desk, context.clock, quotes, need)
+        self._markets = Markets(
+            account, self._desk, context.clock, quotes, need=need, learned=self._rates_learned
+        )
         self._orders = Orders(self, exchange.name)
         self._start: Start | None = None
         self._is_beginning = self._is_heir = self._is_told = False
@@ -149,6 +152,8 @@ class TraderActor(Actor):
         self._stored: dict[str, Lot] = {}
         self._changed: dict[str, Lot] = {}
         self._earned: dict[str, tuple[str, Decimal | None]] = {}  # trade -> day of its last sale, profit
+        self._rates: dict[Key, fee_rates.Rates] = {}
+        self._aged: set[str] | None = None  # warnings of age that are open; None until it is known which
         self._due: dict[Key, float] = {}  # boottime: when a book is considered again
         self._trading = Trading()
         self._rejected: list[float] = []
@@ -219,6 +224,7 @@ class TraderActor(Actor):
             self._follow()
             if looks:
                 self._judge()
+                self._warn_of_age()
             self._consider()
             self._orders.look(self._doubtful())
             self._cancel_unwanted()
@@ -415,6 +421,18 @@ class TraderActor(Actor):
             return "the settings do not want it any more"
         return self._trading.why if self._trading.switch == "halted" else None
 
+    def _rates_learned(self, key: Key, rates: FeeRates) -> None:
+        """Keep what the exchange said, with its time: what was saved is judged by it later."""
+        name = rates_key(self._account, *key)
+        try:
+            before = self._rates.get(key) or fee_rates.loaded(self._reader.remembered().get(name))
+        except DatabaseProblem as problem:
+            log.warning("fee_rates_not_kept", account=self._account, symbol=key[1], error=str(problem))
+            return
+        known = fee_rates.learned(before, self._desk.time_ms(), rates.maker, rates.taker)
+        self._rates[key] = known
+        self.commit([Remember(self._now_ms(), name, fee_rates.dumped(known))])
+
     def objection(self, order: Placement, *, is_meant: bool = False) -> Objection | None:
         """Why this order must not leave now; None where it may."""
         if self.context.clock.boottime() < self._desk.closed_until:
@@ -502,6 +520,22 @@ class TraderActor(Actor):
         self._then[number] = then
         ticket = self._inlet.commit(entries, self.context.origin)
         self._inlet.when_stored(ticket, lambda _: self.me.urge(_Stored(number)))
+
+    # ------------------------------------------------------------------------- age
+
+    def _warn_of_age(self) -> None:
+        """Say which trades are open for too long, and which are so no more; an earlier life may have begun it."""
+        own = f"{self._account}:trader:"
+        if self._aged is None:
+            open_now = [row["key"] for row in self._reader.open_incidents() if row["kind"] == ageing.KIND]
+            self._aged = {key.removeprefix(own) for key in open_now if key.startswith(own)}
+        unfinished = [lot for book in self._books.values() for lot in book.unfinished()]
+        found = ageing.warnings(unfinished, self._desk.time_ms(), self._rules.alert_after)
+        for key in found.keys() - self._aged:
+            self._incident(key, ageing.KIND, "warning", found[key])
+        for key in self._aged - found.keys():
+            self._incident(key, ageing.KIND, "warning", "it is over", resolved=True)
+        self._aged = set(found)
 
     # --------------------------------------------------------------------- cancels
 
@@ -671,11 +705,13 @@ class TraderActor(Actor):
     def _now_ms(self) -> int:
         return self.context.clock.wall_ms()
 
-    def incident(self, key: str, kind: str, text: str) -> None:
+    def incident(self, key: str, kind: Kind, text: str) -> None:
         """Something that a person should know of an order."""
         self._incident(key, kind, "warning", text)
 
-    def _incident(self, key: str, kind: str, severity: Any, text: str, *, resolved: bool = False) -> None:
+    def _incident(
+        self, key: str, kind: Kind, severity: Severity, text: str, *, resolved: bool = False
+    ) -> None:
         whole = f"{self._account}:trader:{key}"
         told = self._desk.masked(text)
         self.context.record(Incident(self._now_ms(), whole, kind, severity, told, self._account, resolved))

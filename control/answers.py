@@ -115,7 +115,8 @@ def _trades(services: Services, reader: Reader, said: Arguments) -> Any:
         raise Mistake(f"trades: no {quoted(said['what'])}{hint(said['what'], TRADES)}; {known}")
     if not services.traders() and not reader.trades(limit=1):
         raise Unavailable(trade.OFF)
-    return traded(reader, said)
+    prices = () if services.prices is None else services.prices()
+    return traded(reader, said, prices, services.clock.wall_ms())
 
 
 def _prices(services: Services, arguments: Arguments) -> list[Document]:

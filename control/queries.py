@@ -14,15 +14,17 @@ import msgspec
 from control.words import HISTORIES, ROWS_PER_ANSWER, Arguments, Mistake, hint, quoted
 from core.coverage import Piece, timeline, unproven
 from core.fees import KEYS, told
+from core.money import plain_or_none
 from models.read import Reader, Row
 
 _ORDER_PLACE = ("updated_at", "account", "category", "symbol", "order_id")
 _BALANCE = ("account", "asset")
 _POSITION = ("account", "category", "symbol", "side")
 _COVERAGE = ("account", "category", "since")
+_SHARES = ("account", "exchange", "quote")
 _FEES = ("account", "exchange", "category", "symbol", "key", "fee_asset")
 _NUMBERS = frozenset({"updated_at", "since", "fill_seq"})
-_MAY_BE_UNKNOWN = frozenset({"updated_at", "category", "symbol", "key", "fee_asset"})
+_MAY_BE_UNKNOWN = frozenset({"updated_at", "category", "symbol", "key", "fee_asset", "quote"})
 
 
 def ask(reader: Reader, name: str, said: Arguments) -> Sequence[Row]:
@@ -99,9 +101,14 @@ def _fees(reader: Reader, said: Arguments) -> Sequence[Row]:
     if by not in KEYS:
         raise Mistake(f"fees: no total by {quoted(by)}{hint(by, KEYS)}; there are: {', '.join(KEYS)}")
     if by != "fill":
-        return _cut(reader.fees(by, **which), {**said, "since": None}, "last_at", _FEES)
+        identity = _SHARES if by == "account" else _FEES
+        return _cut(reader.fees(by, **which), {**said, "since": None}, "last_at", identity)
     behind = None if after is None else _identity(after, ("fill_seq",))[0]
-    return [told(*charged) for charged in reader.charges(**which, limit=limit, after=behind)]
+    charges = reader.charges(**which, limit=limit, after=behind)
+    return [
+        {**told(fill, one), "liquidity": fill["liquidity"], "saved": plain_or_none(saved.saved)}
+        for fill, one, saved in charges
+    ]
 
 
 def _history(reader: Reader, said: Arguments) -> Sequence[Row]:

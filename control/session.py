@@ -97,6 +97,9 @@ def _traded(client: Client, word: Word, params: Params, out: TextIO, *, as_json:
     return FINE if all(row["state"] in _DONE for row in rows) else BAD_NEWS
 
 
+_FEES = {"fill": "fill fees", "account": "maker share"}
+
+
 def _doubt(client: Client, account: str | None, out: TextIO) -> None:
     """Nothing was found of an account that does not run: it may be misspelt, or of the past."""
     there_are = [row["account"] for row in client.call("status")["accounts"]] if account else []
@@ -106,10 +109,12 @@ def _doubt(client: Client, account: str | None, out: TextIO) -> None:
 
 def _look(word: Word, params: Params) -> str:
     """Which table shows the rows: some words have more than one kind."""
-    if word.name == "trades" and params.get("what") not in (None, "list"):
-        return f"trades {params['what']}"
-    if params.get("by") == "fill":
-        return "fill fees"
+    if word.name == "trades":
+        what = params.get("what") or "list"
+        is_sum = what == "list" and params.get("by")
+        return "trades profit" if is_sum else "trades" if what == "list" else f"trades {what}"
+    if word.name == "fees":
+        return _FEES.get(params.get("by") or "", "fees")
     return params["kind"] if params.get("kind") in {"account", "actor"} else word.name
 
 

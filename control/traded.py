@@ -1,39 +1,80 @@
 """What `trades` shows: the trader's trades, the chain of one, and what they earned.
 
-Everything follows from the trades as the ledger holds them (core/lots); nothing here
-asks a trader.
+Everything follows from the trades as the ledger holds them (core/lots), the fee rates
+that were learned, and the prices as they are; nothing here asks a trader.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 
 import msgspec
 
-from control.words import ROWS_PER_ANSWER, Arguments, Mistake, quoted
-from core.earnings import day, realised, summary
+from control.words import ROWS_PER_ANSWER, SUMS, Arguments, Mistake, hint, quoted
+from core.ageing import age
+from core.earnings import curve, day, held, realised, summary, unrealised
 from core.facts import Fill
-from core.lots import Lot, Sell
+from core.fee_rates import Rates, rated
+from core.lots import FINISHED, Lot, Sell
 from core.money import add, plain, plain_or_none
-from models.read import Reader, Row
+from core.profit import ZERO, Holding, Rate
+from core.status import Document
+from models.read import Reader, Row, rates_key
+
+DAY_MS = 86_400_000
 
 _lot = msgspec.json.Decoder(Lot).decode
 
 
-def traded(reader: Reader, said: Arguments) -> Sequence[Row]:
-    """The rows of `trades list`, `show` and `profit`; `since` is in milliseconds by now."""
+def traded(reader: Reader, said: Arguments, prices: Iterable[Document], now: int) -> Sequence[Row]:
+    """The rows of `trades list`, `show`, `profit` and `curve`; `since` and `now` are in milliseconds.
+
+    `prices` are the rows of `prices`.
+    """
+    by = said["by"]
+    if by not in (None, *SUMS):
+        raise Mistake(f"trades: no sum by {quoted(by)}{hint(by, SUMS)}; there are: {', '.join(SUMS)}")
     match said["what"]:
         case "show":
             return _chain(reader, said["id"])
+        case "curve":
+            return _newest(curve(_lots(reader, said), said["since"] or 0), said)
         case "profit":
             return _profit(reader, said)
+        case _ if by is not None:
+            return _profit(reader, said)
     wanted = {name: said[name] for name in ("account", "symbol", "since", "limit", "after")}
-    return [_told(row) for row in reader.trades(**wanted, open_only=said["open"])]
+    rows = reader.trades(**wanted, open_only=said["open"])
+    worth = _Worth(prices, reader.rates(), now)
+    return [_told(row, now, worth) for row in rows]
 
 
-def _told(row: Row) -> Row:
+class _Worth:
+    """What is held, at the prices and fee rates of now."""
+
+    def __init__(self, prices: Iterable[Document], rates: dict[str, Rates], now: int) -> None:
+        self._bids = {
+            (account, row["category"], row["symbol"]): Decimal(row["bid"])
+            for row in prices
+            if row["good"]
+            for account in row["accounts"]
+        }
+        self._rates = rates
+        self._now = now
+
+    def unrealised(self, lot: Lot, rest: Holding) -> Decimal | None:
+        """What the rest of a trade would earn as a maker's sale at the bid; None where that is not known."""
+        place = (lot.account, lot.bought.category, lot.bought.symbol)
+        rates = rated(self._rates.get(rates_key(*place), ()), self._now)
+        if rates is None or rates.maker is None:
+            return None
+        return unrealised(rest, self._bids.get(place), Rate(ZERO, rates.maker))
+
+
+def _told(row: Row, now: int, worth: _Worth) -> Row:
     """One trade at a glance."""
     lot = _lot(row["detail"])
     sell, earned = lot.current, realised(lot)
+    rest = None if lot.state in FINISHED else held(lot, {})
     status = None if sell is None or sell.order is None else sell.order.status
     return {
         "seq": row["seq"],
@@ -44,6 +85,7 @@ def _told(row: Row) -> Row:
         "state": lot.state,
         "why": lot.why,
         "bought_at": lot.bought.traded_at,
+        "age_s": age(lot, now),
         "quantity": plain(lot.bought.quantity),
         "price": plain(lot.bought.price),
         "sell": None if sell is None else sell.client_order_id,
@@ -51,12 +93,14 @@ def _told(row: Row) -> Row:
         "sell_status": status,
         "sold": plain(add(one.quantity_sold for one in lot.sells)),
         "left": None if lot.holding is None else plain(lot.left.units),
+        "left_cost": None if rest is None else plain(rest.cost),
         "dust": plain(lot.to_dust.minus(lot.from_dust).units),
         "dust_cost": plain(lot.to_dust.minus(lot.from_dust).cost),
         "proceeds": None if earned is None else plain(earned.proceeds),
         "fees": None if earned is None else plain(earned.fees),
         "cost": None if earned is None else plain(earned.cost),
         "profit": None if earned is None else plain(earned.profit),
+        "unrealised": None if rest is None else plain_or_none(worth.unrealised(lot, rest)),
         "quote": lot.pair[1],
         "failures": lot.failures,
         "updated_at": row["updated_at"],
@@ -121,16 +165,31 @@ def _fill(what: str, fill: Fill) -> Row:
     }
 
 
-def _profit(reader: Reader, said: Arguments) -> list[dict[str, Any]]:
-    """Sums over all trades that are over, by account, day and symbol."""
-    wanted = {name: said[name] for name in ("account", "symbol")}
-    lots: list[Lot] = []
+def _profit(reader: Reader, said: Arguments) -> Sequence[Row]:
+    """Sums over all trades that are over, by account, quote asset, and what was asked for."""
+    lots = _lots(reader, said)
+    if (since := said["since"]) is not None:
+        lots = (lot for lot in lots if _last_day(lot) >= day(since))
+    return _newest(summary(lots, said["by"] or "day and symbol"), said)
+
+
+def _last_day(lot: Lot) -> str:
+    """The day on which a trade counts; none for one that never sold."""
+    sold = [one.fill.traded_at for sell in lot.sells for one in sell.sold]
+    return day(max(sold)) if sold else ""
+
+
+def _lots(reader: Reader, said: Arguments) -> Iterator[Lot]:
+    """The trades that may count from `since` on: what counts then was changed then, by our clock or near it."""
+    since = None if said["since"] is None else said["since"] - DAY_MS
     after = 0
-    while rows := reader.trades(**wanted, limit=0, after=after):
-        lots += [_lot(row["detail"]) for row in rows]
+    while rows := reader.trades(
+        account=said["account"], symbol=said["symbol"], since=since, limit=0, after=after
+    ):
+        yield from (_lot(row["detail"]) for row in rows)
         after = rows[-1]["seq"]
-    found = summary(lots)
-    if said["since"] is not None:
-        found = [row for row in found if row["day"] >= day(said["since"])]
+
+
+def _newest(rows: list[Row], said: Arguments) -> list[Row]:
     limit = said["limit"] or ROWS_PER_ANSWER
-    return found[-min(limit, ROWS_PER_ANSWER) :]
+    return rows[-min(limit, ROWS_PER_ANSWER) :]

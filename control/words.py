@@ -99,7 +99,7 @@ KIND = Param("kind", "text", f"One of {', '.join(HISTORIES)}.", positional=True,
 BY = Param(
     "by",
     "text",
-    "The totals' key: asset, day, symbol or order; or fill for each fill.",
+    "The totals' key: asset, day, symbol or order; fill for each fill; account for the maker's share.",
     default="asset",
     offers="total",
 )
@@ -157,9 +157,11 @@ ORDERING = (
     DRY_RUN,
     YES,
 )
-TRADES = ("list", "show", "profit")
+TRADES = ("list", "show", "profit", "curve")
 WHAT = Param("what", "text", f"One of {', '.join(TRADES)}.", default="list", positional=True)
 TRADE = Param("id", "text", "Which trade, for show.", positional=True)
+SUMS = ("day", "symbol")
+SUM_BY = Param("by", "text", "Profit by day or by symbol alone; without it by both.")
 
 _TABLE = (
     Word(
@@ -252,8 +254,8 @@ _TABLE = (
     Word(
         "trades",
         "read",
-        "What the trader makes of each BUY fill; one of them from order to order; profit by day and symbol.",
-        (WHAT, TRADE, ACCOUNT, SYMBOL, SINCE, LIMIT, AFTER, OPEN),
+        "What the trader makes of each BUY fill; one of them from order to order; profit by day and symbol, and its curve.",
+        (WHAT, TRADE, ACCOUNT, SYMBOL, SINCE, LIMIT, AFTER, OPEN, SUM_BY),
         rows=True,
         example="trades show ID",
     ),

@@ -11,17 +11,19 @@
 4. A trade counts on the day (UTC) on which its last unit was sold, in its symbol;
    what is not finished counts on none. Amounts of different quote assets are never
    added up.
+5. The curve has a point where a trade counts: what the trades up to then have earned
+   together. Its last point and the sums by day say the same.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from core.lots import FINISHED, Lot
-from core.money import EXACT, add, plain
+from core.money import EXACT, add, plain, plain_or_none
 from core.profit import ONE, Holding, Rate, Unknown, bought
 
 
@@ -72,19 +74,62 @@ def unrealised(holding: Holding, price: Decimal | None, rate: Rate) -> Decimal |
     return EXACT.subtract(EXACT.multiply(EXACT.multiply(holding.units, price), kept), holding.cost)
 
 
-def summary(lots: Iterable[Lot]) -> list[dict[str, Any]]:
-    """One row for each account, day, symbol and quote asset, in their order (rule 4).
+By = Literal["day and symbol", "day", "symbol"]
+
+
+def summary(lots: Iterable[Lot], by: By = "day and symbol") -> list[dict[str, Any]]:
+    """One row for each account, quote asset, and day or symbol or both, in their order (rule 4).
 
     `trades` counts the finished ones that sold anything; `unknown` those of them whose
-    profit is not known, which is in no sum.
+    profit is not known, which is in no sum. What a row is not of is None.
     """
-    found: dict[tuple[str, ...], list[Earned | None]] = {}
+    found: dict[tuple[str | None, ...], list[Earned | None]] = {}
+    for at, lot in _counted(lots):
+        when = None if by == "symbol" else day(at)
+        where = (None, None) if by == "day" else (lot.bought.category, lot.bought.symbol)
+        found.setdefault((lot.account, when, *where, lot.pair[1]), []).append(realised(lot))
+    in_order = sorted(found.items(), key=lambda item: [name or "" for name in item[0]])
+    return [_row(place, earned) for place, earned in in_order]
+
+
+def curve(lots: Iterable[Lot], since: int = 0) -> list[dict[str, Any]]:
+    """What was earned over time, oldest first: a point for each trade that counts (rule 5).
+
+    `total` is the sum in this quote asset from `since` (ms) to this point; a trade whose
+    `profit` is not known is not in it, and is one of the `unknown` so far.
+    """
+    totals: dict[str, tuple[Decimal, int]] = {}
+    points: list[dict[str, Any]] = []
+    for at, lot in sorted(_counted(lots), key=lambda one: (one[0], one[1].id)):
+        if at < since:
+            continue
+        quote, earned = lot.pair[1], realised(lot)
+        profit = None if earned is None else earned.profit
+        total, unknown = totals.get(quote, (Decimal(0), 0))
+        totals[quote] = (total, unknown + 1) if profit is None else (EXACT.add(total, profit), unknown)
+        points.append(_point(at, lot, profit, *totals[quote]))
+    return points
+
+
+def _counted(lots: Iterable[Lot]) -> Iterator[tuple[int, Lot]]:
+    """The finished trades that sold anything, each with when its last unit was sold."""
     for lot in lots:
         at = max((one.fill.traded_at for sell in lot.sells for one in sell.sold), default=None)
         if lot.state in FINISHED and at is not None:
-            place = (lot.account, day(at), lot.bought.category, lot.bought.symbol, lot.pair[1])
-            found.setdefault(place, []).append(realised(lot))
-    return [_row(place, earned) for place, earned in sorted(found.items())]
+            yield at, lot
+
+
+def _point(at: int, lot: Lot, profit: Decimal | None, total: Decimal, unknown: int) -> dict[str, Any]:
+    return {
+        "at": at,
+        "id": lot.id,
+        "account": lot.account,
+        "symbol": lot.bought.symbol,
+        "profit": plain_or_none(profit),
+        "total": plain(total),
+        "unknown": unknown,
+        "quote": lot.pair[1],
+    }
 
 
 def day(at: int) -> str:
@@ -92,7 +137,7 @@ def day(at: int) -> str:
     return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d}"
 
 
-def _row(place: tuple[str, ...], earned: list[Earned | None]) -> dict[str, Any]:
+def _row(place: tuple[str | None, ...], earned: list[Earned | None]) -> dict[str, Any]:
     known = [one for one in earned if one is not None]
     sums = {
         name: plain(add(getattr(one, name) for one in known))

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from core.money import EXACT, plain, plain_or_none
 
 MINUTE_MS = 60_000
-KEYS = ("fill", "day", "symbol", "order", "asset")
+KEYS = ("fill", "day", "symbol", "order", "asset", "account")
 
 Pair = tuple[str, str]
 Row = dict[str, Any]

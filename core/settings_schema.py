@@ -304,6 +304,11 @@ class TraderSettings(Table):
     """In the quote asset, each account by itself: beyond it trading is halted."""
     max_rejections: int = Field(default=5, ge=0, le=1000)
     """More orders that an exchange refuses within a minute halt trading."""
+    alert_after: Annotated[tuple[Seconds, ...], Field(strict=False), Takes("list of seconds")] = (
+        3600.0,
+        86_400.0,
+    )
+    """A trade that is open for longer is a warning, one for each of these durations, until it is over; `[]` is none."""
     on_stop: Literal["keep", "cancel"] = "keep"
     """What becomes of resting SELLs when the trader stops."""
 

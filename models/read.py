@@ -19,12 +19,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from core.facts import Fact, Fill, OrderState, stated
-from core.fees import MINUTE_MS, Charge, Quoted, charge, spellings, totals
+from core.fee_rates import Rates, loaded, rated
+from core.fees import MINUTE_MS, Charge, Quoted, charge, parted, spellings, totals
 from core.intents import Placement
 from core.money import add, plain, plain_or_none, total_of
 from core.orders import LIVING
 from core.reconcile import Filled
 from core.records import MAY_LIVE
+from core.savings import Saving, saving, shares
 from models import database, seeking
 from models.history import validity
 
@@ -83,6 +85,8 @@ ENTRANCES = {
 }
 
 ORDER_KEY = seeking.Index("orders", ("account", "category", "symbol"), "orders")
+
+RATES = "trader:rates:"
 
 _fact_of = msgspec.json.Decoder(Fact).decode  # type: ignore[var-annotated]
 
@@ -277,11 +281,11 @@ class Reader:
         since: int | None = None,
         limit: int = 100,
         after: int | None = None,
-    ) -> list[tuple[Row, Charge]]:
-        """The rows of `fills`, each with its fee and what that was worth (core/fees)."""
-        return self._charged(
-            self.fills(account=account, symbol=symbol, since=since, limit=limit, after=after)
-        )
+    ) -> list[tuple[Row, Charge, Saving]]:
+        """The rows of `fills`, each with its fee, what that was worth (core/fees) and what it saved (core/savings)."""
+        rows = self.fills(account=account, symbol=symbol, since=since, limit=limit, after=after)
+        charged = self._charged(rows)
+        return [(*one, saved) for one, (_, saved) in zip(charged, self._saved(charged), strict=True)]
 
     def fees(
         self,
@@ -291,9 +295,19 @@ class Reader:
         symbol: str | None = None,
         since: int | None = None,
     ) -> list[Row]:
-        """Exact totals over all fills: by account, day, symbol, order or asset, and fee asset."""
+        """Exact totals over all fills: by account, day, symbol, order or asset, and fee asset.
+
+        `by` account alone: what was traded as maker and what that saved (core/savings).
+        """
         pages = self._fill_pages(account=account, symbol=symbol, since=since)
+        if by == "account":
+            return shares(saved for page in pages for saved in self._saved(self._charged(page)))
         return totals((charged for page in pages for charged in self._charged(page)), by)
+
+    def rates(self) -> dict[str, Rates]:
+        """The fee rates that traders learned, by `rates_key`."""
+        sql = "SELECT key, value FROM system_state WHERE key LIKE ?"
+        return {row["key"]: loaded(row["value"]) for row in self._rows(sql, [f"{RATES}%"], ["key", "value"])}
 
     # ----------------------------------------------------------------- history
 
@@ -633,9 +647,7 @@ class Reader:
             after = rows[-1]["seq"]
 
     def _charged(self, fills: Sequence[Row]) -> list[tuple[Row, Charge]]:
-        assets: dict[str, set[str]] = defaultdict(set)
-        for row in self._rows("SELECT DISTINCT exchange, asset FROM balances", [], ["exchange", "asset"]):
-            assets[row["exchange"]].add(row["asset"])
+        assets = self._assets()
         known: dict[tuple[Any, ...], list[Quoted]] = {}
 
         def prices(fill: Row, asset: str, quote: str) -> list[Quoted]:
@@ -646,6 +658,21 @@ class Reader:
             return known[place]
 
         return [(fill, charge(fill, assets[fill["exchange"]], prices)) for fill in fills]
+
+    def _saved(self, charged: Sequence[tuple[Row, Charge]]) -> Iterator[tuple[Row, Saving]]:
+        assets, rates = self._assets(), self.rates()
+        for fill, one in charged:
+            known = rates.get(rates_key(fill["account"], fill["category"], fill["symbol"]), ())
+            at = rated(known, fill["traded_at"])
+            pair = parted(fill["symbol"], assets[fill["exchange"]])
+            yield fill, saving(fill, one, pair, None if at is None else at.taker)
+
+    def _assets(self) -> dict[str, set[str]]:
+        """What each exchange has ever listed in a balance."""
+        assets: dict[str, set[str]] = defaultdict(set)
+        for row in self._rows("SELECT DISTINCT exchange, asset FROM balances", [], ["exchange", "asset"]):
+            assets[row["exchange"]].add(row["asset"])
+        return assets
 
     def _quoted(self, exchange: str, asset: str, quote: str, minute: int) -> list[Quoted]:
         """What was paid for an asset at its exchange's spot market within a minute."""
@@ -715,6 +742,11 @@ def _amount(text: str | None) -> Decimal | None:
 
 def _bounded(limit: int) -> int:
     return min(limit, MOST_ROWS) if limit > 0 else MOST_ROWS
+
+
+def rates_key(account: str, category: str, symbol: str) -> str:
+    """Under which a trader remembers the fee rates of a symbol."""
+    return f"{RATES}{account}:{category}:{symbol}"
 
 
 def placement_of(row: Row) -> Placement:

@@ -189,7 +189,7 @@ def test_fees_are_totals_by_asset_or_by_another_key(reader: Reader) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("by", ["fill", "symbol", "order", "asset"])
+@pytest.mark.parametrize("by", ["fill", "symbol", "order", "asset", "account"])
 def test_fees_go_on_behind_a_row(reader: Reader, by: str) -> None:
     whole = rows(reader, "fees", by=by)
     for at, row in enumerate(whole):

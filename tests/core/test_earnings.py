@@ -1,11 +1,13 @@
 """What trades earned: exact, net of every fee, and never 0 where it is not known."""
 
 from decimal import Decimal as D
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.earnings import day, held, realised, summary, unrealised
+from core.earnings import By, curve, day, held, realised, summary, unrealised
 from core.facts import Fill
 from core.lots import Lot
 from core.profit import Holding, Rate
@@ -157,3 +159,65 @@ def test_a_profit_that_is_not_known_is_counted_and_in_no_sum() -> None:
 @pytest.mark.parametrize(("at", "expected"), [(AT, "2026-09-21"), (0, "1970-01-01"), (DAY - 1, "1970-01-01")])
 def test_a_day_is_one_of_utc(at: int, expected: str) -> None:
     assert day(at) == expected
+
+
+def test_the_sum_by_day_or_by_symbol_alone_says_the_same_in_other_parts() -> None:
+    lots = [traded("1.49", traded_at=AT + DAY), traded("1.49"), traded("0.49", "1.00")]
+    (one,) = summary(lots, "symbol")
+    assert (one["day"], one["symbol"], one["trades"], one["profit"]) == (
+        None, "SOLUSDT", 3, "1.38297285255255255258",
+    )  # fmt: skip
+    days = summary(lots, "day")
+    assert [(row["day"], row["category"], row["symbol"], row["trades"]) for row in days] == [
+        (day(AT), None, None, 2),
+        (day(AT + DAY), None, None, 1),
+    ]
+
+
+# ------------------------------------------------------------------------ the curve
+
+
+def test_the_curve_rises_with_each_trade_that_is_over_in_the_order_of_their_ends() -> None:
+    late, early = traded("1.49", traded_at=AT + DAY), traded("1.49", fill=buy("2"))
+    (first, second) = curve([late, traded("0.5", fill=buy("3")), early])
+    assert first == {
+        "at": AT + 1000,
+        "id": early.id,
+        "account": "main",
+        "symbol": "SOLUSDT",
+        "profit": "0.46099095085085085086",
+        "total": "0.46099095085085085086",
+        "unknown": 0,
+        "quote": "USDT",
+    }
+    assert (second["id"], second["total"]) == (late.id, "0.92198190170170170172")
+    assert [point["total"] for point in curve([late, early], since=AT + DAY)] == [second["profit"]]
+
+
+def test_a_profit_that_is_not_known_leaves_the_curve_as_it_is_and_is_counted() -> None:
+    book = Book("main", "spot", "SOLUSDT", PAIR)
+    book.take(buy("2"))
+    (sell,) = book.take(Considered(terms())).placements
+    book.take(sold(sell, "1.49", "s1"))
+    book.take(sold(sell, "0.01", "late", fee=None, traded_at=AT + DAY))
+    first, second = curve([*book.lots.values(), traded("1.49")])
+    assert (second["profit"], second["total"], second["unknown"]) == (None, first["total"], 1)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5 * DAY), st.sampled_from(["1.49", "0.5"]), st.none() | st.just(D(0))))
+)
+def test_the_curve_ends_where_the_sums_by_day_and_by_symbol_do(
+    sales: list[tuple[int, str, D | None]],
+) -> None:
+    lots = [
+        traded(quantity, fill=buy(str(number)), traded_at=AT + at, fee=fee)
+        for number, (at, quantity, fee) in enumerate(sales)
+    ]
+    points = curve(lots)
+    end: dict[str, Any] = points[-1] if points else {"total": "0", "unknown": 0}
+    for by in get_args(By):
+        rows = summary(lots, by)
+        assert sum((D(row["profit"]) for row in rows), D(0)) == D(end["total"])
+        assert sum(row["unknown"] for row in rows) == end["unknown"]
+        assert sum(row["trades"] for row in rows) == len(points)

@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from core import fee_rates
 from core.errors import DatabaseProblem
 from core.facts import CashMove, Position
 from core.records import ActorEvent, ConnectionState, Incident, Proof, Remember
 from models.database import begin, run
 from models.ledger import Ledger
-from models.read import MOST_ROWS, Reader
+from models.read import MOST_ROWS, Reader, rates_key
 from tests.support.ledger import NOW, balance, batch, fill, order, rows, url
 
 DAY = 86_400
@@ -245,7 +246,7 @@ def test_a_fee_in_a_third_asset_is_worth_what_a_fill_of_that_minute_proves(
             batch(fill("5", symbol="BNBUSDT", price=D(7), traded_at=minute + 10, category="linear")),
         ]
     )
-    worth = {fill["trade_id"]: one.worth for fill, one in reader.charges(limit=0)}
+    worth = {fill["trade_id"]: one.worth for fill, one, _ in reader.charges(limit=0)}
     assert worth == {"1": D("0.61"), "2": None, "3": None, "4": None, "5": None}
     (bnb, _none) = reader.fees()
     assert (bnb["fee"], bnb["worth"], bnb["unproven"]) == ("0.002", {"USDT": "0.61"}, 1)
@@ -259,7 +260,78 @@ def test_what_another_exchange_paid_proves_nothing(ledger: Ledger, reader: Reade
             msgspec.structs.replace(batch(fill("3", symbol="BNBUSDT"), account="b"), exchange="bybit"),
         ]
     )
-    assert [one.worth for _fill, one in reader.charges(account="main")] == [None]
+    assert [one.worth for _fill, one, _ in reader.charges(account="main")] == [None]
+
+
+def rates(*answers: tuple[int, str, str], symbol: str = "BTCUSDT") -> Remember:
+    """What a trader heard of the fee rates of main: when, the maker's and the taker's."""
+    known: fee_rates.Rates = ()
+    for at, maker, taker in answers:
+        known = fee_rates.learned(known, at, D(maker), D(taker))
+    return Remember(1, rates_key("main", "spot", symbol), fee_rates.dumped(known))
+
+
+def test_what_makers_saved_goes_by_the_rate_that_was_known_when_they_traded(
+    ledger: Ledger, reader: Reader
+) -> None:
+    maker = {"liquidity": "maker", "fee": D("0.6"), "fee_asset": "USDT", "quantity": D("0.01")}
+    ledger.write(
+        [
+            batch(*(balance("1", asset) for asset in ("BTC", "USDT"))),
+            rates((NOW, "0.001", "0.002"), (NOW + 10, "0.001", "0.003")),
+            batch(
+                fill("early", traded_at=NOW - 1, **maker),
+                fill("first", traded_at=NOW, **maker),
+                fill("between", traded_at=NOW + 5, **maker),
+                fill("second", traded_at=NOW + 10, **maker),
+                fill("taken", traded_at=NOW + 10, **(maker | {"liquidity": "taker"})),
+                fill("untold", traded_at=NOW + 10, **(maker | {"liquidity": None})),
+            ),
+            batch(fill("other", traded_at=NOW, **maker), account="second"),
+        ]
+    )
+    saved = {fill["trade_id"]: one.saved for fill, _, one in reader.charges(account="main", limit=0)}
+    assert saved == {
+        "early": None, "first": D("0.6"), "between": None, "second": D("1.2"), "taken": D(0), "untold": None,
+    }  # fmt: skip
+    assert reader.fees("account") == [
+        {
+            "account": "main",
+            "exchange": "binance",
+            "quote": "USDT",
+            "fills": 6,
+            "unknown": 1,
+            "volume": "3000",
+            "maker": "2400",
+            "maker_pct": 80.0,
+            "saved": "1.8",
+            "unproven": 2,
+            "last_at": NOW + 10,
+        },
+        {
+            "account": "second",
+            "exchange": "binance",
+            "quote": "USDT",
+            "fills": 1,
+            "unknown": 0,
+            "volume": "600",
+            "maker": "600",
+            "maker_pct": 100.0,
+            "saved": None,
+            "unproven": 1,
+            "last_at": NOW,
+        },
+    ]
+
+
+def test_fee_rates_are_read_as_a_trader_left_them(ledger: Ledger, reader: Reader) -> None:
+    ledger.write(
+        [rates((NOW, "0.001", "-0.0001")), rates((5, "0", "1"), symbol="ETHUSDT"), Remember(1, "a", "b")]
+    )
+    assert reader.rates() == {
+        rates_key("main", "spot", "BTCUSDT"): (fee_rates.Rated(NOW, NOW, D("0.001"), D("-0.0001")),),
+        rates_key("main", "spot", "ETHUSDT"): (fee_rates.Rated(5, 5, D(0), D(1)),),
+    }
 
 
 def test_cash_moves_come_ascending_by_seq(ledger: Ledger, reader: Reader) -> None:

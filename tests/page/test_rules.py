@@ -214,3 +214,38 @@ def test_an_account_of_which_nothing_is_proven_is_not_shown_as_proven(run: Run) 
 def test_a_short_gap_stays_visible_and_inside_the_bar(run: Run) -> None:
     bar = run("gaps.js", "(m, now) => m.stretch(now - 100, null, now, 1440, 5)", NOW)
     assert bar == {"x": 1435, "width": 5}
+
+
+# --------------------------------------------------------------------------- trades
+
+
+def test_the_line_of_what_was_earned_begins_at_nothing_and_goes_by_steps_to_the_last_total(run: Run) -> None:
+    points = [{"at": 0, "total": "5"}, {"at": 50, "total": "-5"}, {"at": 100, "total": "0"}]
+    drawn = run(
+        "equity.js", "(m, points) => ({...m.lineOf(points), middle: m.HEIGHT / 2, wide: m.WIDTH})", points
+    )
+    corners = [tuple(map(float, corner.split(","))) for corner in drawn["line"].split()]
+    middle, wide = drawn["middle"], drawn["wide"]
+    top, bottom = min(y for _, y in corners), max(y for _, y in corners)
+    assert (top + bottom) / 2 == middle == float(drawn["zero"])
+    assert corners == [
+        (0, middle), (0, middle), (0, top), (wide / 2, top), (wide / 2, bottom), (wide, bottom), (wide, middle),
+        (wide, middle),
+    ]  # fmt: skip
+
+
+def test_a_single_trade_and_one_that_earned_nothing_are_drawn_too(run: Run) -> None:
+    for total in ("0", "3.5", "-2"):
+        line = run("equity.js", "(m, points) => m.lineOf(points).line", [{"at": 7, "total": total}])
+        assert "NaN" not in line
+
+
+def test_what_is_not_known_is_counted_and_in_no_sum_and_quote_assets_stay_apart(run: Run) -> None:
+    rows = [{"quote": "USDT", "profit": "0.1"}, {"quote": "USDT", "profit": "0.2"}, {"quote": "USDT", "profit": None},
+            {"quote": "USD", "profit": None}]  # fmt: skip
+    assert run("equity.js", "(m, rows) => m.sumsOf(rows, 'profit')", rows) == {
+        "USDT": {"total": "0.3", "unknown": 1},
+        "USD": {"total": None, "unknown": 1},
+    }
+    kinds = run("equity.js", "(m, all) => all.map(m.kindOf)", ["1", "-0.1", "0", None])
+    assert kinds == ["gain", "loss", "", ""]

@@ -16,6 +16,7 @@ import { Balances, Positions } from "./panels/holdings.js";
 import { Incidents, isOpen } from "./panels/incidents.js";
 import { Orders } from "./panels/orders.js";
 import { Prices } from "./panels/prices.js";
+import { Trades } from "./panels/trades.js";
 
 const OVERALL = {
   ok: ["check", "ok", "everything is seen"],
@@ -24,7 +25,9 @@ const OVERALL = {
   stopping: ["square", "idle", "stopping"],
 };
 const PLACES = [["health", "Health"], ["orders", "Orders"], ["fills", "Fills"], ["positions", "Holdings"], ["fees", "Fees"],
-  ["prices", "Prices"], ["charts", "Charts"], ["incidents", "Incidents"], ["actors", "Actors"]];
+  ["trades", "Trades"], ["prices", "Prices"], ["charts", "Charts"], ["incidents", "Incidents"], ["actors", "Actors"]];
+
+const OF_A_TRADER = new Set(["trades", "prices"]);
 
 const isGuarded = signal(false); // whether a token let us in
 
@@ -32,7 +35,7 @@ function App() {
   return html`<${Head} /><${Banner} />
     <main id="main" tabindex="-1">
       <h1 class="only-read">vigil: what is seen of your accounts</h1>
-      <${Ledger} /><${Health} /><${Orders} /><${Fills} /><${Positions} /><${Balances} /><${Fees} /><${Prices} /><${Charts} /><${Incidents} /><${Actors} />
+      <${Ledger} /><${Health} /><${Orders} /><${Fills} /><${Positions} /><${Balances} /><${Fees} /><${Trades} /><${Prices} /><${Charts} /><${Incidents} /><${Actors} />
     </main>
     <${Foot} /><${Dialog} /><${Toast} />
     <div class="only-read" aria-live="polite" role="log" aria-label="Changes of accounts">${notices.value.map((text, i) => html`<p key=${`${i}${text}`}>${text}</p>`)}</div>`;
@@ -46,7 +49,7 @@ function Head() {
     <a class="brand" href="/"><img src="/static/icon.svg" alt="" width="26" height="26" />vigil</a>
     <span class=${`overall ${kind}`} data-overall=${state}>${icon(shape)}<b>${state ?? "…"}</b><span class="wide-only"> ${text}</span></span>
     ${open > 0 && html`<a class="tag warn" href="#incidents">${icon("triangle")} ${open} ${open === 1 ? "incident" : "incidents"}</a>`}
-    <nav aria-label="Panels">${PLACES.filter(([id]) => id !== "prices" || hasTrader.value).map(([id, name]) => html`<a href=${`#${id}`}>${name}</a>`)}</nav>
+    <nav aria-label="Panels">${PLACES.filter(([id]) => !OF_A_TRADER.has(id) || hasTrader.value).map(([id, name]) => html`<a href=${`#${id}`}>${name}</a>`)}</nav>
     <${Pulse} />${isGuarded.value && html`<button type="button" class="small" onClick=${() => void leave()}>Log out</button>`}<${Theme} />
   </header>`;
 }

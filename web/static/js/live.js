@@ -13,7 +13,7 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 8_000;
 const FRAME = 100; // at most ten drawings a second
 const HURRY = 25; // facts at once, beyond which nothing flashes
-const SLOW = { histories: 15_000, coverage: 15_000, fees: 20_000, prices: 2_000, views: 60_000 };
+const SLOW = { histories: 15_000, coverage: 15_000, fees: 20_000, prices: 2_000, trades: 5_000, views: 60_000 };
 
 let source = null;
 let after = null; // the last seq seen
@@ -137,7 +137,7 @@ function statusCame(document) {
 }
 
 function moved(rows) {
-  if (rows.some((row) => row.kind === "fill")) due.add("fees");
+  if (rows.some((row) => row.kind === "fill")) due.add("fees").add("trades");
 }
 
 // ------------------------------------------------------------------- at rest
@@ -152,8 +152,22 @@ const QUESTIONS = {
     if (rows) store.coverage.value = rows;
   },
   fees: async () => {
-    const [day, asset] = await Promise.all([get("fees", "fees", { by: "day", since: "30d" }), get("fees", "fees", { by: "asset" })]);
-    if (day && asset) store.fees.value = { day, asset };
+    const [day, asset, account] = await Promise.all([
+      get("fees", "fees", { by: "day", since: "30d" }),
+      get("fees", "fees", { by: "asset" }),
+      get("fees", "fees", { by: "account" }),
+    ]);
+    if (day && asset && account) store.fees.value = { day, asset, account };
+  },
+  trades: async () => {
+    if (!store.hasTrader.value) return;
+    const [open, newest, sums, curve] = await Promise.all([
+      get("trades", "trades", { open: "true", limit: 0 }),
+      get("trades", "trades", { limit: 50 }),
+      get("trades", "trades", { what: "profit", by: "symbol", since: "30d", limit: 0 }),
+      get("trades", "trades", { what: "curve", since: "30d", limit: 1000 }),
+    ]);
+    if (open && newest && sums && curve) store.trades.value = { open: open.map((row) => ({ ...row, asked: Date.now() })), newest, sums, curve };
   },
   prices: async () => {
     if (!store.hasTrader.value) return;

@@ -1,9 +1,10 @@
 // What trading cost: sums of exact amounts, by day or by asset, over all accounts or by account.
 import { html, signal } from "../html.js";
-import { amount, count, plural } from "../format.js";
+import { amount, count, percent, plural } from "../format.js";
 import { add, isNegative } from "../decimal.js";
 import { Panel, scrolling } from "../frame.js";
 import { fees } from "../store.js";
+import { kindOf } from "../equity.js";
 
 const by = signal("day");
 
@@ -49,7 +50,18 @@ export function Fees() {
         ${by.value === "day" && html`<td>${row.key}</td>`}<td><b>${row.fee_asset ?? "unknown"}</b></td>
         <td class=${`n ${row.fee !== null && isNegative(row.fee) ? "gain" : ""}`}>${amount(row.fee)}${row.unknown > 0 && html`<small class="block">${plural(row.unknown, "fee")} not known</small>`}</td>
         <td class="n">${worthOf(row)}</td><td class="n">${count(row.fills)}</td></tr>`)}</tbody></table>`, "tall")}
+    <${Makers} rows=${fees.value?.account ?? []} />
   <//>`;
+}
+
+/** How much was traded as maker, and what that saved against trading as taker. */
+function Makers({ rows }) {
+  const known = rows.filter((row) => row.maker_pct !== null);
+  if (!known.length) return null;
+  return html`<ul class="makers" aria-label="Traded as maker">${known.map((row) => html`<li key=${`${row.account} ${row.quote}`} data-maker=${row.account}>
+    <span>${row.account}</span> <b>${percent(row.maker_pct)}</b> of ${amount(row.volume)} <small>${row.quote}</small> as maker,
+    saved <b class=${kindOf(row.saved)}>${amount(row.saved)}</b> <small>${row.quote}</small> against taker
+    ${row.unproven > 0 && html`<small class="block">of ${plural(row.unproven, "fill")} it is not known: no taker's rate of that time</small>`}</li>`)}</ul>`;
 }
 
 function worthOf({ worth, unproven }) {
