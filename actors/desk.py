@@ -93,7 +93,7 @@ class Desk:
             dialect=rest,
             origin=self._origin,
             clock=self._context.clock,
-            ended=self._origin.ended(f"{self._account} trading"),
+            ended=self._origin.ended(self._account),
         )
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ from core.messages import CancelOrder, PlaceOrder
 from core.money import EXACT, plain, plain_or_none
 from core.orders import FINAL
 from core.records import MAY_LIVE, UNANSWERED, Intended, IntentState
-from core.trading import CancelAsked, Told
+from core.trading import CancelAsked, Told, WouldTake
 from exchanges.trading import (
     Absent,
     Accepted,
@@ -80,7 +80,7 @@ class Principal(Protocol):
 
     def is_current(self) -> bool: ...
     def objection(self, order: Placement, *, is_meant: bool = False) -> Objection | None: ...
-    def tell_book(self, order: Placement | Cancellation, event: Told | CancelAsked) -> None: ...
+    def tell_book(self, order: Placement | Cancellation, event: Told | CancelAsked | WouldTake) -> None: ...
     def state_of(self, order: Placement) -> str | None: ...
     def commit(self, entries: Sequence[Any], then: Callable[[], None] = ...) -> None: ...
     def hear_committed(self, facts: Sequence[Any]) -> None: ...
@@ -185,7 +185,9 @@ class Orders:
                 self._quiet[order.client_order_id] = self._boottime() + QUIET
                 self._answer(order.client_order_id)
             case Refused(reason=reason, error=error, order_id=order_id):
-                if reason != "would_take":  # the market moved: that is what maker only is for
+                if reason == "would_take":  # the market moved: that is what maker only is for
+                    self._of.tell_book(order, WouldTake(order.client_order_id))
+                else:
                     self._of.rejected()
                 self._came_to(intent, "refused", str(error), order_id=order_id, sent_at=sent_at)
             case Unheard(error=error):

@@ -53,7 +53,7 @@ from core.profit import Rate, Terms
 from core.records import Incident, Record, Remember, Severity, Traded
 from core.settings_schema import TraderSettings
 from core.status import AccountState
-from core.trading import Book, CancelAsked, Considered, Restarted, Retried, Taken, Told
+from core.trading import Book, CancelAsked, Considered, Restarted, Retried, Taken, Told, WouldTake
 from exchanges.base import Credentials, Endpoints
 from exchanges.trading import FeeRates, TradingExchange
 from models.read import Reader, Spoken, rates_key
@@ -334,10 +334,22 @@ class TraderActor(Actor):
         return True
 
     def _hand(self, book: Book, fact: Fill | OrderState) -> None:
-        taken = book.take(fact)
-        if taken.changed:
-            self._due.pop((book.category, book.symbol), None)
+        would_take = self._would_have_taken(fact)
+        if would_take is not None:
+            self._settle(book.take(would_take))
+        taken, key = book.take(fact), (book.category, book.symbol)
+        if taken.changed and would_take is not None:  # a better price has to be heard first
+            self._due[key] = self.context.clock.boottime() + RECONSIDER
+        elif taken.changed:
+            self._due.pop(key, None)
         self._settle(taken)
+
+    def _would_have_taken(self, fact: Fill | OrderState) -> WouldTake | None:
+        """Where an order was taken first and ended then: that it was for the market's sake."""
+        if not isinstance(fact, OrderState) or fact.client_order_id is None:
+            return None
+        is_so = self._desk.trading.ended_because(fact) == "would_take"
+        return WouldTake(fact.client_order_id) if is_so else None
 
     def hear_committed(self, facts: Sequence[Any]) -> None:
         """Statements that are in the ledger: what was known already leaves no row to be read."""
@@ -474,7 +486,7 @@ class TraderActor(Actor):
             else:
                 self._orders.wanted(order, "trader")
 
-    def tell_book(self, order: Placement | Cancellation, event: Told | CancelAsked) -> None:
+    def tell_book(self, order: Placement | Cancellation, event: Told | CancelAsked | WouldTake) -> None:
         """What became of a request for a SELL; of another order no trade wants to know."""
         book = self._books.get((order.category, order.symbol))
         if book is not None:

@@ -13,9 +13,15 @@ Duty = Literal["heartbeat", "listen_key", "rotation", "permissions"]
 Conflict = Literal["impossible_order", "contradicted_order", "contradicted_fill", "contradicted_cash"]
 """Two statements that cannot both be true (core/merge, core/orders); what was known first stands."""
 
+Traded = Literal[
+    "trade_stuck", "trade_surprise", "trade_unlisted", "trade_old", "trading_halted", "order_forgotten"
+]
+"""What the trader cannot decide by itself (core/lots, core/halting)."""
+
 Kind = (
     Duty
     | Conflict
+    | Traded
     | Literal[
         "blind",
         "protocol_changed",
@@ -25,12 +31,6 @@ Kind = (
         "discrepancy",
         "unknown_event",
         "price_lacking",
-        "trade_old",
-        "trade_stuck",
-        "trade_surprise",
-        "trade_unlisted",
-        "trading_halted",
-        "order_forgotten",
         "spilling",
         "spill_damaged",
         "unstorable",
@@ -38,5 +38,7 @@ Kind = (
     ]
 )
 
-ENDED_BY_A_PERSON: frozenset[Kind] = frozenset({"spill_damaged", "unstorable"})
+ENDED_BY_A_PERSON: frozenset[Kind] = frozenset(
+    {"spill_damaged", "unstorable", "trade_surprise", "trade_unlisted", "order_forgotten"}
+)
 """These happened once, so nothing ever shows that they are over: to acknowledge one ends it."""

@@ -159,6 +159,14 @@ def cancelling(lot: Lot, number: int) -> Lot:
     return with_sell(lot, msgspec.structs.replace(sell, is_unwanted=True))
 
 
+def excused(lot: Lot, number: int) -> Lot:
+    """The SELL with that number would have taken: its end will be no failure."""
+    sell = lot.current
+    if sell is None or sell.number != number or sell.ending is not None:
+        return lot
+    return with_sell(lot, msgspec.structs.replace(sell, is_excused=True))
+
+
 def restarted(lot: Lot) -> Lot:
     """Nobody remembers whether what was being placed was sent (rule 3)."""
     if lot.state != "placing":
@@ -174,6 +182,7 @@ def retried(lot: Lot) -> Lot:
 
 
 def _failed(lot: Lot, sell: Sell, ending: Ending) -> Lot:
-    """The SELL came to an end unsold; what we asked for is no failure (rule 6)."""
+    """The SELL came to an end unsold; what we asked for is no failure, nor what is excused (rule 6)."""
     lot = with_sell(lot, msgspec.structs.replace(sell, ending=ending))
-    return msgspec.structs.replace(lot, failures=lot.failures + (not sell.is_unwanted))
+    is_failure = not (sell.is_unwanted or sell.is_excused)
+    return msgspec.structs.replace(lot, failures=lot.failures + is_failure)

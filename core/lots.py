@@ -26,7 +26,8 @@ exchange, no database and no clock. The rules in words:
    new SELL of the rest by the rule of that moment. If the rest is too little, the lot
    is `sold` with the rest as dust, or `dust` where nothing was sold.
 6. Each end that we did not ask for is a failure. After more than the limit the lot
-   is `stuck`: a person is told and has to say when to go on.
+   is `stuck`: a person is told and has to say when to go on. That a SELL would have
+   taken is none: it is maker only so that it ends then, and the market may go on so.
 7. What contradicts all this is never ignored: units sold after the SELL was over
    are booked (dust may fall below zero then, and the next trade makes up for it), a
    living SELL of more than the lot still holds is to be cancelled, and a SELL with a
@@ -119,7 +120,8 @@ class Sell(msgspec.Struct, frozen=True):
 
     `order` is what the exchange says of it, `final` what a final statement said is
     filled: an earlier one proves nothing of the end. `ending` is how it came to its
-    end, None while it may live. `is_unwanted` says that it is to be cancelled.
+    end, None while it may live. `is_unwanted` says that it is to be cancelled,
+    `is_excused` that the market had moved: it was maker only, and would have taken.
     """
 
     number: int
@@ -131,6 +133,7 @@ class Sell(msgspec.Struct, frozen=True):
     sold: tuple[Sold, ...] = ()
     ending: Ending | None = None
     is_unwanted: bool = False
+    is_excused: bool = False
 
     @property
     def order_id(self) -> str | None:

@@ -33,7 +33,7 @@ from core.client_ids import SellId, read_sell_id, trade_id
 from core.facts import Fill, OrderState
 from core.fees import Pair
 from core.intents import Cancellation, Placement
-from core.lot_hearing import Word, cancelling, heard, restarted, retried, told
+from core.lot_hearing import Word, cancelling, excused, heard, restarted, retried, told
 from core.lot_planning import considered
 from core.lots import FINISHED, Alarm, Lot, Sell, Turn, begun, completed
 from core.profit import Holding, Terms
@@ -54,6 +54,12 @@ class Told(msgspec.Struct, frozen=True):
 
 class CancelAsked(msgspec.Struct, frozen=True):
     """We are about to cancel a SELL of ours: that it ends will be no failure."""
+
+    client_order_id: str
+
+
+class WouldTake(msgspec.Struct, frozen=True):
+    """A SELL ends because it was maker only and would have taken: that is no failure."""
 
     client_order_id: str
 
@@ -80,7 +86,7 @@ class Considered(msgspec.Struct, frozen=True):
     limit: int = 5
 
 
-Event = Fill | OrderState | Told | CancelAsked | Restarted | Retried | Considered
+Event = Fill | OrderState | Told | CancelAsked | WouldTake | Restarted | Retried | Considered
 
 
 class Taken(NamedTuple):
@@ -122,6 +128,8 @@ class Book:
                 return self._settle([self._asked(name, lambda lot, n: told(lot, n, word, why))])
             case CancelAsked(client_order_id=name):
                 return self._settle([self._asked(name, cancelling)])
+            case WouldTake(client_order_id=name):
+                return self._settle([self._asked(name, excused)])
             case Restarted():
                 return self._settle(Turn(restarted(lot)) for lot in self.unfinished())
             case Retried(trade=trade):

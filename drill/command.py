@@ -7,11 +7,14 @@ imported when there is work.
 import json
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from drill.menu import Entry
 
 FINE, BAD_NEWS, INTERRUPTED = 0, 1, 130
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
@@ -78,6 +81,25 @@ def command(in_use: Callable[[Path], str | None]) -> click.Command:
             click.Option(["--full"], is_flag=True, help="Outages of their whole length: 90 s, and 60 s."),
             click.Option(["--json", "as_json"], is_flag=True, help="One JSON document instead of a table."),
             click.Option(["--write"], is_flag=True, help="Put the table into docs/reliability.md."),
+            click.Option(
+                ["--trader"],
+                is_flag=True,
+                help="Trade through all faults with one daemon, and compare the books.",
+            ),
+            click.Option(
+                ["--minutes"],
+                type=click.FloatRange(0.1, 600),
+                metavar="N",
+                help="With --trader: so long, and not each fault once.",
+            ),
+            click.Option(
+                ["--seed"],
+                type=int,
+                default=1,
+                show_default=True,
+                metavar="S",
+                help="With --trader: another order and amount of things.",
+            ),
             click.Option(["--list", "list_menu"], is_flag=True, help="Print the menu and do nothing."),
         ],
     )
@@ -103,16 +125,23 @@ def run(
     full: bool,
     as_json: bool,
     write: bool,
+    trader: bool,
+    minutes: float | None,
+    seed: int,
     list_menu: bool,
 ) -> int:
     """The exit code of the whole."""
     from drill.menu import ALL, MENU
+    from drill.trading_menu import TRADED, TRADING
 
-    wanted_faults = _chosen("fault", faults, MENU)
-    wanted_exchanges = _chosen("exchange", exchanges, ALL)
+    menu = TRADING if trader else MENU
+    wanted_faults = _chosen("fault", faults, menu)
+    wanted_exchanges = _chosen("exchange", exchanges, TRADED if trader else ALL)
     if list_menu:
-        click.echo(_menu())
+        click.echo(_menu(menu))
         return FINE
+    if trader:
+        return _trade(wanted_exchanges, wanted_faults, minutes, seed, as_json=as_json)
     from drill import result
     from drill.menu import PACE
     from drill.report import as_table, remarks, summary, told_settings, write_into
@@ -141,14 +170,35 @@ def run(
     return FINE if document["well"] else BAD_NEWS
 
 
-def _menu() -> str:
-    from drill.menu import ALL, MENU
+def _trade(
+    exchanges: Sequence[str], faults: Sequence[str], minutes: float | None, seed: int, *, as_json: bool
+) -> int:
+    from drill import trading_report
+    from drill.report import told_settings
+    from drill.trading import SETTINGS, Wanted, trade
 
-    width = max(map(len, MENU))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    click.echo(f"a trader with {told_settings(SETTINGS)}", err=True)
+    began = time.monotonic()
+    result = trade(
+        Wanted(exchanges, faults, minutes, seed),
+        lambda text: click.echo(f"{time.monotonic() - began:5.0f} s  {text}", err=True),
+    )
+    told = json.dumps(trading_report.as_json(result), indent=1) if as_json else trading_report.as_text(result)
+    click.echo(told)
+    if result.kept is not None:
+        click.echo(f"what went wrong is kept in {result.kept}", err=True)
+    return FINE if result.is_well else BAD_NEWS
+
+
+def _menu(menu: "Mapping[str, Entry]") -> str:
+    from drill.menu import ALL
+
+    width = max(map(len, menu))
     return "\n".join(
         f"{entry.name:<{width}}  {entry.scope:<7}  {entry.what}"
         + ("" if entry.exchanges == ALL else f" ({', '.join(entry.exchanges)})")
-        for entry in MENU.values()
+        for entry in menu.values()
     )
 
 

@@ -26,11 +26,20 @@ class Dialect(NamedTuple):
     `further` what stands in a request for more than its first page, where
     anything does: otherwise the first `spared` requests are taken for first
     pages. `contract` is a symbol that makes positions, and what is said with it.
+    `prices` is where the public stream is entered, `orders` the path that places,
+    `base` with `tick`, `step` and `least` (worth) what an order of the symbol is made of;
+    "" where no trader is drilled.
     """
 
     entrance: Entrance
     symbol: str
     trades: str
+    prices: str = ""
+    orders: str = ""
+    tick: str = ""
+    step: str = ""
+    least: str = "5"
+    base: str = "BTC"
     cash: str = "USDT"
     page: int = 100
     further: str = ""
@@ -47,6 +56,10 @@ DIALECTS = {
         Entrance("http://{}", "ws://{}/ws-api/v3"),
         "BTCUSDT",
         "/api/v3/myTrades",
+        prices="ws://{}",
+        orders="/api/v3/order",
+        tick="0.01",
+        step="0.00001",
         page=1000,
         further="fromId=",
     ),
@@ -54,6 +67,10 @@ DIALECTS = {
         Entrance("http://{}", "ws://{}/ws", "ws://{}/ws-api/v3"),
         "BTCUSDT",
         "/api/v3/myTrades",
+        prices="ws://{}",
+        orders="/api/v3/order",
+        tick="0.01",
+        step="0.00001",
         page=1000,
         further="fromId=",
     ),
@@ -61,6 +78,10 @@ DIALECTS = {
         Entrance("http://{}", "ws://{}/v5/private"),
         "BTCUSDT",
         "/v5/execution/list",
+        prices="ws://{}/v5/public/spot",
+        orders="/v5/order/create",
+        tick="0.1",
+        step="0.000001",
         further="cursor=",
         contract=("BTCUSDT", {"category": "linear"}),
     ),
@@ -68,6 +89,11 @@ DIALECTS = {
         Entrance("http://{}", "ws://{}/exchange/v1/user"),
         "BTC_USD",
         "/exchange/v1/private/get-trades",
+        prices="ws://{}/exchange/v1/market",
+        orders="/exchange/v1/private/create-order",
+        tick="0.01",
+        step="0.00001",
+        least="1",
         cash="USD",
         spared=1,
     ),

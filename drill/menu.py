@@ -13,6 +13,7 @@ budget of one does not last for twenty accounts at the drill's pace.
 """
 
 from collections.abc import Mapping
+from random import Random
 from typing import Any, Literal, NamedTuple
 
 from drill.dialects import DIALECTS
@@ -38,6 +39,19 @@ class Inject(NamedTuple):
     kind: str
     params: Mapping[str, Any] = {}
     whole: bool = False
+
+    def meant(self, exchange: str, random: Random) -> dict[str, Any]:
+        """The parameters as that exchange means them; a choice is made by `random`."""
+        filled = {key: _meant(value, exchange, random) for key, value in self.params.items()}
+        return {key: value for key, value in filled.items() if value != ""}
+
+
+def _meant(value: Any, exchange: str, random: Random) -> Any:
+    if isinstance(value, tuple):
+        return random.choice(value)
+    if isinstance(value, str) and value.startswith("{"):
+        return getattr(DIALECTS[exchange], value.strip("{}"))
+    return value
 
 
 class Clear(NamedTuple):
@@ -78,13 +92,24 @@ class Wait(NamedTuple):
 class Person(NamedTuple):
     """A person says this word of every account that is not live by then."""
 
-    word: Literal["reset", "reconcile"]
+    word: Literal["reset", "reconcile", "release"]
 
 
 class Machine(NamedTuple):
-    """Something happens to the daemon's own machine."""
+    """Something happens to the daemon's own machine; the last four are the trader's (trading_menu)."""
 
-    what: Literal["lock", "unlock", "names_gone", "names_back", "kill", "launch"]
+    what: Literal[
+        "lock",
+        "unlock",
+        "names_gone",
+        "names_back",
+        "kill",
+        "launch",
+        "stop",
+        "halt",
+        "kill_exchange",
+        "end_sells",
+    ]
 
 
 Step = Inject | Clear | Act | Trade | Trading | Burst | Wait | Person | Machine

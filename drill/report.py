@@ -13,14 +13,18 @@ HEAD = ("fault", "exchange", "noticed after", "repaired after", "lost", "doubled
 
 def as_table(lines: Sequence[Line]) -> str:
     """Readable on a terminal, and Markdown."""
-    rows = [HEAD, *(_cells(line) for line in lines)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
-    drawn = [
+    return drawn([HEAD, *(_cells(line) for line in lines)])
+
+
+def drawn(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as such a table; the first is its head."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    table = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
     ]
-    drawn.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(drawn)
+    table.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(table)
 
 
 def summary(lines: Sequence[Line], seconds: float) -> str:

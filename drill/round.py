@@ -247,18 +247,9 @@ class Round:
     def _inject(self, fault: Inject) -> None:
         seats = self._seats if not fault.whole else self._one_for_each_place()
         for name, seat in seats.items():
-            params = {key: self._filled(name, value) for key, value in fault.params.items()}
-            params = {key: value for key, value in params.items() if value != ""}
+            params = fault.meant(seat.exchange, self._random[name])
             whose = {} if fault.whole else {"account": name}
             seat.box.admin.fault(fault.kind, exchange=seat.exchange, **whose, **params)
-
-    def _filled(self, name: str, value: Any) -> Any:
-        """A parameter as this seat means it."""
-        if isinstance(value, tuple):
-            return self._random[name].choice(value)
-        if isinstance(value, str) and value.startswith("{"):
-            return getattr(DIALECTS[self._seats[name].exchange], value.strip("{}"))
-        return value
 
     def _clear(self, *, whole: bool) -> None:
         for name, seat in (self._one_for_each_place() if whole else self._seats).items():

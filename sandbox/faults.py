@@ -65,6 +65,7 @@ class Fault(msgspec.Struct, kw_only=True):
     ms: int = 0
     size: int = 8 * 1024 * 1024
     close: bool = False
+    done: bool = False
     until: float | None = None
 
     def concerns(self, exchange: str, account: str | None) -> bool:

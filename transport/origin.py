@@ -87,7 +87,8 @@ class RestOrigin:
     def ended(self, account: str) -> dict[str, float]:
         """By path, the boottime second at which the account's last call of a paced kind ended.
 
-        Its caller keeps it; the next generation of that caller goes on where it stopped.
+        Its callers keep it, for an exchange counts by key and method, whoever calls; the next
+        generation of a caller goes on where it stopped.
         """
         return self._ended.setdefault(account, {})
 

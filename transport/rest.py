@@ -95,6 +95,8 @@ class RestClient:
         if (pause := self.pause(call)) > 0:
             raise RateLimited("not sent: too soon after the last call of its kind", retry_after=pause)
         self._origin.begin(call.weight, urgent=urgent)
+        if call.pace:  # whoever else calls for this account sees it on its way
+            self._ended[call.path] = self._clock.boottime()
         stated = None
         try:
             began_ms = self._origin.time_ms()

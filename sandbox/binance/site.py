@@ -96,7 +96,12 @@ class Binance:
 
     def _respond(self, request: Request, key: str | None, account: str | None) -> Response:
         if fault := self.board.take("rest_status", self.name, account, lambda f: self._meant(f, request)):
+            if fault.done:
+                self._carried_out(request, key, account)
             return self._faulty(fault)
+        return self._carried_out(request, key, account)
+
+    def _carried_out(self, request: Request, key: str | None, account: str | None) -> Response:
         if request.path.startswith(self.removed) or self._gone(request.path, account):
             return Response(status=410, body=GONE_PAGE, content_type="text/html")
         endpoint = self.api.rest.get((request.method, request.path))

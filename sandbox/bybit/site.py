@@ -89,7 +89,12 @@ class Bybit:
 
     def _respond(self, request: Request, account: str | None) -> Response:
         if fault := self._fault("rest_status", request, account):
+            if fault.done:
+                self._carried_out(request, account)
             return self._faulty(fault)
+        return self._carried_out(request, account)
+
+    def _carried_out(self, request: Request, account: str | None) -> Response:
         if self._gone(request.path, account):
             return Response(status=410, body=NOT_FOUND_PAGE.replace(b"404 Not Found", b"410 Gone"))
         try:

@@ -99,7 +99,12 @@ class CryptoCom:
 
     def _respond(self, request: Request, body: Asked, account: str | None) -> Response:
         if fault := self.board.take("rest_status", self.name, account, lambda f: self._meant(f, request)):
+            if fault.done:
+                self._carried_out(request, body, account)
             return self._faulty(fault, body)
+        return self._carried_out(request, body, account)
+
+    def _carried_out(self, request: Request, body: Asked, account: str | None) -> Response:
         if self._gone(request.path, account):
             return page(410)
         if not request.path.startswith(BASE):

@@ -18,7 +18,7 @@ from core.facts import Batch, OrderState, Origin
 from core.intents import Cancellation, Placement
 from core.messages import PlaceOrder
 from core.records import Intended
-from core.trading import CancelAsked, Told
+from core.trading import CancelAsked, Told, WouldTake
 from exchanges.trading import (
     Absent,
     Accepted,
@@ -223,6 +223,7 @@ def test_a_refused_order_is_over_and_counts_as_rejected(trader: Trader) -> None:
 def test_that_the_market_moved_is_no_rejection(trader: Trader) -> None:
     trader.sell(Refused("would_take", Rejected("it would take")))
     assert (trader.words, trader.rejections) == (["refused"], 0)
+    assert trader.told[0] == WouldTake(NAME), "and no failure of the trade"
 
 
 def test_an_order_that_was_not_looked_at_was_not_sent(trader: Trader) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from core.facts import Fill, OrderState
 from core.intents import Placement
-from core.lot_hearing import cancelling, heard, restarted, retried, told
+from core.lot_hearing import cancelling, excused, heard, restarted, retried, told
 from core.lot_planning import considered
 from core.lots import FINISHED, TABLE, Alarm, Lot, LotState, Trigger, Turn, begun, completed
 from core.profit import Holding
@@ -371,6 +371,22 @@ def test_an_end_that_we_asked_for_is_no_failure() -> None:
     life = resting()
     life.after(cancelling(life.lot, 0)).hear(order(life.sell, "canceled"))
     assert (life.state, life.lot.failures) == ("waiting", 0)
+
+
+def test_that_a_sell_would_have_taken_is_no_failure_however_often() -> None:
+    """On a market that rises, one maker-only order after another ends so."""
+    life = Life(buy()).consider()
+    for number in range(3 * LIMIT):
+        life.after(excused(life.lot, number)).hear(order(life.sell, "rejected")).consider()
+    assert (life.state, life.lot.failures, len(life.placed)) == ("placing", 0, 3 * LIMIT + 1)
+    life.hear(order(life.sell, "rejected"))
+    assert life.lot.failures == 1, "the next one is judged by itself"
+
+
+def test_only_the_sell_that_is_current_and_not_over_can_be_excused() -> None:
+    life = ended()
+    assert excused(life.lot, 0) == life.lot
+    assert excused(life.lot, 7) == life.lot
 
 
 # ------------------------------------------------------------------- contradictions

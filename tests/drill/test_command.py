@@ -1,6 +1,7 @@
 """`supervisor.py drill`: what it takes, what it refuses, and how it ends."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from control.cli import Offline, command_line
-from drill import running
+from drill import running, trading
 from drill.command import command
+from drill.judging import Finding, Verdict
 from drill.menu import ALL, MENU
 from drill.result import Outcome, line
+from drill.trading_menu import TRADING
 
 GOOD = Outcome("drop", "binance", 1, noticed_after_s=0.1, repaired_after_s=1.0, rest_calls=9)
 
@@ -125,3 +128,50 @@ def test_help_says_what_it_is_and_shows_an_example() -> None:
     assert result.exit_code == 0
     assert "--seeds N" in result.output
     assert "Example: python supervisor.py drill" in result.output
+
+
+# ------------------------------------------------------------------------ with a trader
+
+
+def traded(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> list[trading.Wanted]:
+    """What was asked for; every drill with a trader ends with these findings."""
+    asked: list[trading.Wanted] = []
+    half = Fraction(1, 2)
+    verdict = Verdict(9, 4, 5, 9, 1, 8, half, half, ())
+
+    def trade(wanted: trading.Wanted, say: Any) -> trading.Result:
+        asked.append(wanted)
+        say("drop")
+        line = trading.Line("bybit", verdict, findings)
+        return trading.Result((line,), {"drop": 1}, {"accepted": 3}, 0, 0, 61.0, None)
+
+    monkeypatch.setattr(trading, "trade", trade)
+    return asked
+
+
+def test_with_a_trader_the_menu_is_longer_and_the_whole_of_it_is_walked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = traded(monkeypatch)
+    result = run("--trader", "--exchange", "bybit", "--seed", "7", "--minutes", "2")
+    assert result.exit_code == 0
+    assert asked == [trading.Wanted(["bybit"], list(TRADING), 2.0, 7)]
+    assert "| bybit" in result.output
+    assert "order-torn" in run("--trader", "--list").output
+    assert "order-torn" not in run("--list").output
+
+
+def test_one_difference_in_the_books_is_bad_news_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    traded(monkeypatch, Finding("profit", "trade X: 0.4, and 0.5 by the record"))
+    result = run("--trader")
+    assert result.exit_code == 1
+    assert "bybit: profit: trade X: 0.4, and 0.5 by the record" in result.output
+
+
+def test_programs_read_one_document_of_the_trader_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    traded(monkeypatch, Finding("orphan", "SELL X"))
+    document = json.loads(run("--trader", "--json").stdout)
+    assert (document["well"], document["rows"][0]["findings"]) == (
+        False,
+        [{"kind": "orphan", "text": "SELL X"}],
+    )

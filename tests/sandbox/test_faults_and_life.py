@@ -318,6 +318,15 @@ def test_a_fault_may_mean_only_what_a_request_asks_for(box, rest):
     assert rest.signed("GET", "/api/v3/allOrders", symbol="BTCUSDT").ok
 
 
+def test_an_answer_may_be_an_error_though_the_order_was_made(box, rest):
+    one = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
+    for done in (True, False):
+        box.admin.fault("rest_status", path="/api/v3/order", status=503, count=1, done=done)
+        name = f"made-{done}"
+        assert rest.order(**one, price="50000", newClientOrderId=name).status_code == 503
+        assert rest.signed("GET", "/api/v3/order", symbol="BTCUSDT", origClientOrderId=name).ok == done
+
+
 def test_a_slow_answer_makes_no_other_wait(box, rest, signer):
     box.admin.fault("slow_rest", path="/api/v3/time", seconds=30)
     with pytest.raises(requests.ReadTimeout):

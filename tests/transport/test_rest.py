@@ -348,6 +348,30 @@ def test_the_pace_outlives_the_client_that_keeps_it() -> None:
             assert other.pause(paced) == 0
 
 
+def test_two_callers_of_an_account_share_its_pace_even_while_an_answer_is_awaited() -> None:
+    """An exchange counts by key and method: it would refuse the second, and close for both."""
+    paced, origin = Call("GET", "/trades", pace=600.0), RestOrigin(CLOCK, 6000)
+    asked, answered = threading.Event(), threading.Event()
+
+    def answer(*_: object) -> Answered:
+        asked.set()
+        assert answered.wait(WAIT)
+        return Answered()
+
+    with (
+        rest_peer(answer) as peer,
+        client(peer.url, origin=origin, ended=origin.ended("main")) as poller,
+        client(peer.url, origin=origin, ended=origin.ended("main")) as desk,
+    ):
+        thread = threading.Thread(target=poller.call, args=(paced,))
+        thread.start()
+        assert asked.wait(WAIT)
+        assert desk.pause(paced) > 0
+        answered.set()
+        thread.join(WAIT)
+        assert 590 < desk.pause(paced) <= 600
+
+
 def test_a_call_that_failed_counts_for_the_pace_as_well() -> None:
     with rest_peer(answering(Answered(status=401))) as peer, client(peer.url) as rest:
         with pytest.raises(FatalError):

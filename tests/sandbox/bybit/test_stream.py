@@ -722,6 +722,14 @@ def test_a_fault_may_mean_only_what_a_request_asks_for(box, rest):
     assert codes == [200, 500]
 
 
+def test_an_answer_may_be_an_error_though_the_order_was_made(box, rest):
+    for done in (True, False):
+        box.admin.fault("rest_status", path="/v5/order/create", status=503, count=1, done=done)
+        assert rest.post("/v5/order/create", {**BUY, "orderLinkId": f"made-{done}"}).status_code == 503
+        rows = rest.rows("/v5/order/realtime", category="spot", orderLinkId=f"made-{done}")
+        assert len(rows) == done
+
+
 def test_a_stepped_clock_is_out_of_time_on_both_roads(box, rest, raw):
     box.admin.fault("clock_step", exchange="bybit", ms=60_000)
     path = "/v5/account/info"

@@ -254,6 +254,16 @@ def test_maintenance_answers_without_id_and_method(box, rest):
     assert body["message"] == "SYSTEM_MAINTENANCE"
 
 
+def test_an_answer_may_be_an_error_though_the_order_was_made(box, rest):
+    one = {"instrument_name": "BTC_USD", "side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "50000"}
+    for done in (True, False):
+        box.admin.fault("rest_status", exchange="cryptocom", status=503, count=1, done=done)
+        answer = rest.call("private/create-order", **one, client_oid=f"made-{done}")
+        assert answer.status_code == 503
+        found = rest.call("private/get-order-detail", client_oid=f"made-{done}")
+        assert (found.json()["code"] == 0) == done
+
+
 def test_a_proxy_in_trouble_answers_with_a_page(box, rest):
     box.admin.fault("rest_status", exchange="cryptocom", status=502, retry_after=3)
     answer = rest.call("private/user-balance")
