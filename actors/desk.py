@@ -22,7 +22,7 @@ from core.offset import SAMPLES, Sample, measured
 from core.secrecy import masked
 from core.wire import Call, Reply
 from exchanges.base import Credentials, Endpoints
-from exchanges.trading import Trading, TradingExchange, Unheard
+from exchanges.trading import Trading, TradingExchange, Unheard, Unsure
 from transport.origin import Origins
 from transport.rest import RestClient
 
@@ -192,7 +192,7 @@ class Desk:
 
     def _end(self, errand: _Errand, came_of_it: Any) -> None:
         self._errand = None
-        error = came_of_it.error if isinstance(came_of_it, Unheard) else came_of_it
+        error = came_of_it.error if isinstance(came_of_it, Unheard | Unsure) else came_of_it
         if isinstance(error, VigilError):
             self._heed(error)
         errand.then(came_of_it)

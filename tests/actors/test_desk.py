@@ -8,10 +8,10 @@ import pytest
 
 from actors import desk as module
 from actors.desk import WAIT, Desk
-from core.errors import ClockError, FatalError, LinkError, RateLimited, VigilError
+from core.errors import ClockError, FatalError, LinkError, RateLimited, UnknownOutcome, VigilError
 from core.wire import Call, Reply
 from exchanges.base import Credentials
-from exchanges.trading import Unheard
+from exchanges.trading import Unheard, Unsure
 from tests.support.clock import ManualClock
 from transport.origin import Origins
 
@@ -173,6 +173,22 @@ def test_a_refused_timestamp_is_doubted_before_the_next_call(office: Office) -> 
     office.work()
     assert office.desk.is_clock_old()
     assert isinstance(office.told[0], Unheard)
+
+
+def test_after_an_answer_that_proves_nothing_nothing_new_is_placed_for_a_while(office: Office) -> None:
+    """Otherwise an exchange in trouble is given one order after another that has to be asked for."""
+
+    def place() -> Generator[Call, Reply, Unsure]:
+        try:
+            yield Call("POST", "/order")
+        except UnknownOutcome as error:
+            return Unsure(error)
+        raise AssertionError("nobody knows")
+
+    office.client.answers = [UnknownOutcome("HTTP 500")]
+    office.desk.ask(place, office.told.append)
+    office.work()
+    assert office.desk.closed_until == office.clock.boottime() + WAIT
 
 
 def test_a_refused_key_is_looked_up_anew(office: Office) -> None:
