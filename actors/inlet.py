@@ -176,6 +176,11 @@ class Inlet:
 
     # -------------------------------------------------------------- the writer
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something waits to be committed. A glance without the lock, for those who would rather not disturb."""
+        return self._segments[0].waiting > 0
+
     def connect(self, wake: Callable[[], None]) -> None:
         """From now on `wake` is called when something waits; at once if something does."""
         with self._lock:

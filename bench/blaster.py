@@ -15,6 +15,7 @@ import json
 import socket
 import sys
 import time
+from contextlib import suppress
 
 from bench.frames import fill, framed
 
@@ -33,12 +34,14 @@ def main(count: int, rate: float, group: int, first: int | None = None) -> None:
         _shake_hands(client)
         _answer_requests(client)
         if rate:
-            _pace(client, count, rate, group)
+            with suppress(ConnectionError):  # the client has seen enough
+                _pace(client, count, rate, group)
         else:
             for block in blocks:
                 client.sendall(block)
-        while client.recv(65_536):  # until the client has seen enough
-            pass
+        with suppress(ConnectionError):
+            while client.recv(65_536):  # until it has
+                pass
 
 
 def _blocks(count: int, first: int | None) -> list[bytes]:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def main(url: str, count: int, ports: dict[str, int]) -> dict[str, Any]:
         "events": count * len(ports),
         "seconds": seconds,
         "behind": sequence,
-        **_latency(url, feed, sequence),
+        **percentiles([ms for _, ms in waits(url, feed.heard, sequence)]),
     }
 
 
@@ -146,23 +147,26 @@ def _until_stored(feed: Feed, vitals: LedgerVitals, wanted: int) -> None:
         raise SystemExit(f"only {vitals.fills} of {wanted} fills were stored")
 
 
-def _latency(url: str, feed: StampingFeed, after: int) -> dict[str, float]:
-    """Milliseconds from sent to committed; nothing where the frames bear no stamp."""
-    waits: list[float] = []
-    reader, heard, at = Reader(url), feed.heard, 0
-    while rows := reader.fills(limit=5000, after=after):
-        for row in rows:
-            sent_ns = int(row["client_order_id"].rpartition("-")[2])
-            while heard[at][0] < row["seq"]:
-                at += 1
-            if sent_ns:
-                waits.append((heard[at][1] - sent_ns) / 1e6)
-        after = rows[-1]["seq"]
-    reader.close()
-    if not waits:
+def waits(url: str, heard: Sequence[tuple[int, int]], after: int = 0) -> Iterator[tuple[int, float]]:
+    """Of every fill behind `after` that bears a stamp: when it was sent (ns), and the ms until its commit was heard."""
+    at = 0
+    with closing(Reader(url)) as reader:
+        while rows := reader.fills(limit=5000, after=after):
+            for row in rows:
+                sent_ns = int(row["client_order_id"].rpartition("-")[2])
+                while heard[at][0] < row["seq"]:
+                    at += 1
+                if sent_ns:
+                    yield sent_ns, (heard[at][1] - sent_ns) / 1e6
+            after = rows[-1]["seq"]
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Of milliseconds; nothing where there are none."""
+    if not values:
         return {}
-    cuts = statistics.quantiles(waits, n=100)
-    return {"p50_ms": statistics.median(waits), "p99_ms": cuts[98], "max_ms": max(waits)}
+    cuts = statistics.quantiles(values, n=100)
+    return {"p50_ms": statistics.median(values), "p99_ms": cuts[98], "max_ms": max(values)}
 
 
 if __name__ == "__main__":

@@ -148,7 +148,9 @@ def _follower(services: Services, reader: Reader, arguments: Arguments) -> Follo
     if start is None:
         since = arguments["since"]
         start = reader.sequence() if since is None else first_since(reader, since)
-    return Follower(reader, services.feed, start, account=arguments["account"], symbol=arguments["symbol"])
+    return Follower(
+        reader, services.feed, services.turn, start, account=arguments["account"], symbol=arguments["symbol"]
+    )
 
 
 def _try_alerts(services: Services, arguments: Arguments) -> list[Document]:

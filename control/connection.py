@@ -119,23 +119,31 @@ class Connection:
 
     def _respond(self, request: Request) -> None:
         try:
-            result = answer(self._services, self._read, request.method, request.params)
-            if isinstance(result, Waiting):
-                result = result.wait(self._is_heard)
+            found = self._answer(request)
         except (Mistake, Unavailable, DatabaseProblem) as refusal:
             if request.wants_answer:
                 raise RpcError(_code(refusal), str(refusal), id=request.id) from None
             return
-        follower = result if isinstance(result, Follower) else None
+        follower = found if isinstance(found, Follower) else None
         if request.wants_answer:
-            self._send(result_line(request.id, {"after": follower.after} if follower else result))
+            self._send(found if isinstance(found, bytes) else result_line(request.id, {"after": found.after}))
         if follower:
             self._follow(follower, request.id)
 
+    def _answer(self, request: Request) -> bytes | Follower:
+        """The line that answers, or whom the answers without end come from."""
+        with self._services.turn():
+            result = answer(self._services, self._read, request.method, request.params)
+            if isinstance(result, Follower):
+                return result
+            if not isinstance(result, Waiting):
+                return result_line(request.id, result)
+        return result_line(request.id, result.wait(self._is_heard))
+
     def _follow(self, follower: Follower, asked: Id) -> None:
         try:
-            for row in follower.rows(self._is_heard):
-                self._send(notification_line("fact", row))
+            for rows in follower.pages(self._is_heard):
+                self._send(b"".join(notification_line("fact", row) for row in rows))
         except DatabaseProblem as problem:
             self._send(error_line(RpcError(UNAVAILABLE, str(problem), id=asked)))
         raise Gone

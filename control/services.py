@@ -8,6 +8,7 @@ make the daemon mute, and no client can slow an actor.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -51,6 +52,7 @@ class Services:
     `prices` says what is known of every price that is needed, None where there is no trader.
     `trade` hands a message to the trader of an account and says whether there is one;
     `traders` are the accounts that have one, none where the settings want none.
+    An answer is made within a `turn`, so that it costs no fill its time (control/courtesy).
     `figures` are for the metrics. `try_alerts` sends a test message by every channel or by
     one; `disturb` has the built-in sandbox do things, one after the other, and raises
     VigilError where it does not. These two take their time, some seconds.
@@ -69,6 +71,7 @@ class Services:
     version: str
     pid: int
     prices: Callable[[], Sequence[Document]] | None = None
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
     figures: Callable[[], Figures] = lambda: Figures(now_ms=0)
     try_alerts: Callable[[int | None], Sequence[Document]] = lambda _channel: ()
     disturb: Callable[[Sequence[Mapping[str, Any]]], object] = lambda _faults: None

@@ -135,8 +135,11 @@ Fact = Fill | OrderState | Balance | Position | CashMove | Unrecognised
 
 def stated(fact: Fact) -> dict[str, Any]:
     """A fact as plain data: amounts are text, what was not said is None."""
-    values = {name: getattr(fact, name) for name in fact.__struct_fields__}
-    return {name: plain(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+    values = msgspec.structs.asdict(fact)
+    for name, value in values.items():
+        if isinstance(value, Decimal):
+            values[name] = plain(value)
+    return values
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):

@@ -19,11 +19,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from core.money import EXACT, plain, plain_or_none
 
-MINUTE_MS = 60_000
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
 KEYS = ("fill", "day", "symbol", "order", "asset", "account")
 
 Pair = tuple[str, str]
@@ -69,11 +70,10 @@ def spellings(base: str, quote: str) -> tuple[str, ...]:
     return tuple(f"{base}{sign}{quote}" for sign in ("", "-", "_", "/"))
 
 
-def charge(fill: Row, assets: Collection[str], prices: Prices) -> Charge:
-    """The fee of a fill (a row of `fills`) with what it was worth."""
+def charge(fill: Row, pair: Pair | None, prices: Prices) -> Charge:
+    """The fee of a fill (a row of `fills`) with what it was worth; `pair` is what its symbol names."""
     amount = None if fill["fee"] is None else Decimal(fill["fee"])
     asset = fill["fee_asset"]
-    pair = parted(fill["symbol"], assets)
     if amount is None or pair is None:
         return Charge(amount, asset, None, None)
     base, quote = pair
@@ -143,7 +143,7 @@ def _key(fill: Row, one: Charge, by: str) -> tuple[str | None, str | None, str |
     """Category and symbol where the key belongs to one, and the key."""
     match by:
         case "day":
-            return None, None, f"{datetime.fromtimestamp(fill['traded_at'] / 1000, UTC):%Y-%m-%d}"
+            return None, None, _day(fill["traded_at"] // DAY_MS)
         case "symbol":
             return fill["category"], fill["symbol"], fill["symbol"]
         case "order":
@@ -151,6 +151,12 @@ def _key(fill: Row, one: Charge, by: str) -> tuple[str | None, str | None, str |
         case "asset":
             return None, None, one.asset
     raise AssertionError(f"fees by {by} are offered and not added up")
+
+
+@lru_cache(maxsize=10_000)
+def _day(number: int) -> str:
+    """That many days after the first of 1970, UTC."""
+    return f"{datetime.fromtimestamp(number * DAY_MS / 1000, UTC):%Y-%m-%d}"
 
 
 def told(fill: Row, one: Charge) -> Row:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from actors.base import Address
+from control.courtesy import Courtesy
 from control.services import Services
 from control.uptimes import Uptimes
 from core.account import UNWATCHED
@@ -75,6 +76,7 @@ def services(
         version=VERSION,
         pid=os.getpid(),
         prices=None if house.quotes is None else house.quotes.rows,
+        turn=Courtesy(clock, house.feed, lambda: house.inlet.is_busy).turn,
         figures=_figures(house, uptimes, clock),
         try_alerts=lambda channel: masker.clean(
             trial(house.settings.alerts, house.address, channel, clock=clock)

@@ -13,6 +13,7 @@ import sqlite3
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, cast
@@ -21,6 +22,7 @@ import peewee
 from playhouse.migrations import MigrationError, Runner
 
 from core.errors import DatabaseProblem
+from core.money import plain
 from models.fields import SQLITE_TYPES
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -125,7 +127,10 @@ class Questions(Protocol):
     """Asks, and cannot change anything."""
 
     def ask(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        """The rows of one question, its values marked `?`, over a connection that no other thread has meanwhile."""
+        """The rows of one question, its values marked `?`, over a connection that no other thread has meanwhile.
+
+        Amounts come as the plain texts that the ledger keeps.
+        """
 
     def close(self) -> None:
         """Give back what the calling thread holds; its next question takes it again."""
@@ -155,10 +160,15 @@ class _AskedOfServer:
         self._pool = _postgres().readers(url)
 
     def ask(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        return cast("list[Any]", self._pool.ask(sql, values))
+        return [tuple(map(_said, row)) for row in self._pool.ask(sql, values)]
 
     def close(self) -> None:
         return
+
+
+def _said(value: Any) -> Any:
+    """A server has Decimals where SQLite keeps the text."""
+    return plain(value) if isinstance(value, Decimal) else value
 
 
 def open_ledger(url: str) -> peewee.Database:

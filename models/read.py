@@ -22,7 +22,7 @@ from core.facts import Fact, Fill, OrderState, stated
 from core.fee_rates import Rates, loaded, rated
 from core.fees import MINUTE_MS, Charge, Quoted, charge, parted, spellings, totals
 from core.intents import Placement
-from core.money import add, plain, plain_or_none, total_of
+from core.money import add, plain_or_none, total_of
 from core.orders import LIVING
 from core.reconcile import Filled
 from core.records import MAY_LIVE
@@ -648,6 +648,8 @@ class Reader:
 
     def _charged(self, fills: Sequence[Row]) -> list[tuple[Row, Charge]]:
         assets = self._assets()
+        markets = {(fill["exchange"], fill["symbol"]) for fill in fills}
+        pairs = {(exchange, symbol): parted(symbol, assets[exchange]) for exchange, symbol in markets}
         known: dict[tuple[Any, ...], list[Quoted]] = {}
 
         def prices(fill: Row, asset: str, quote: str) -> list[Quoted]:
@@ -657,7 +659,7 @@ class Reader:
                 known[place] = self._quoted(*place)
             return known[place]
 
-        return [(fill, charge(fill, assets[fill["exchange"]], prices)) for fill in fills]
+        return [(fill, charge(fill, pairs[fill["exchange"], fill["symbol"]], prices)) for fill in fills]
 
     def _saved(self, charged: Sequence[tuple[Row, Charge]]) -> Iterator[tuple[Row, Saving]]:
         assets, rates = self._assets(), self.rates()
@@ -719,16 +721,11 @@ class Reader:
 
     def _rows(self, sql: str, values: Iterable[Any], names: list[str]) -> list[Row]:
         found = self._ask(sql, list(values))
-        return [dict(zip(names, map(_said, row), strict=True)) for row in found]
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     def _ask(self, sql: str, values: Sequence[Any]) -> list[Any]:
         with database.problems(self._url):
             return self._asked.ask(sql, values)
-
-
-def _said(value: Any) -> Any:
-    """PostgreSQL answers with Decimals where SQLite keeps the plain text."""
-    return plain(value) if isinstance(value, Decimal) else value
 
 
 def _totals(balances: Iterable[Row]) -> dict[str, Decimal]:

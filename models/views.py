@@ -7,6 +7,7 @@ nothing else go through it; neither knows the columns.
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from core.money import plain
 from models import tables
 from models.fields import AmountField
 from models.statements import Insert, Row, Select
+
+SLACK = 0.125  # of its room that a shelf may exceed it
 
 Key = tuple[str, ...]
 
@@ -281,11 +284,14 @@ class Shelf(Folded):
         self._insert([row(key, held) for key, held in self.touched.items()])
 
     def settle(self) -> None:
-        """After the commit: nothing is owed, and the oldest entries beyond the room go."""
+        """After the commit: nothing is owed, and the oldest entries beyond the room go.
+
+        Many at once, now and then: to find the oldest costs as much as all that went before them.
+        """
         self.touched.clear()
         surplus = len(self.cache) - self._room
-        if surplus > 0:
-            for key in list(self.cache)[:surplus]:
+        if surplus > self._room * SLACK:
+            for key in list(islice(self.cache, surplus)):
                 del self.cache[key]
 
     def drop(self) -> None:

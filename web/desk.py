@@ -43,6 +43,7 @@ class Desk:
     def _ask(self, question: Callable[[Reader], T]) -> T:
         reader = self._services.reader()
         try:
-            return question(reader)
+            with self._services.turn():
+                return question(reader)
         finally:
             reader.close()

@@ -75,7 +75,8 @@ class Events:
                 yield piece
                 continue
             try:
-                await asyncio.wait_for(listener.woken.wait(), PING)
+                async with asyncio.timeout(PING):  # wait_for would make a task of each wait
+                    await listener.woken.wait()
             except TimeoutError:
                 yield _PING
 

@@ -10,6 +10,9 @@ owed twice or forgotten, and one who takes nothing costs a bounded queue.
 Of the status and the chart only the newest is worth sending. Changed incidents are all
 sent; one who lets them gather is told to read everything again.
 
+They are woken a tenth at a time, with a pause between: to write to two hundred at one go
+would keep the interpreter from whoever records.
+
 All of this belongs to the event loop's thread, but for `has_listeners`.
 """
 
@@ -22,6 +25,8 @@ import msgspec
 FAR_BEHIND = 5_000
 MOST_LISTENERS = 200
 _MOST_INCIDENTS = 64
+_GROUPS = 10
+_PAUSE = 0.01  # seconds between two groups: all of them are woken well within a round of the tail
 
 
 class Facts(NamedTuple):
@@ -75,7 +80,6 @@ class Listener:
         if len(self.incidents) > _MOST_INCIDENTS:
             self.incidents.clear()
             self.has_missed = True
-        self.woken.set()
 
 
 class Hub:
@@ -119,6 +123,13 @@ class Hub:
             self.position = news.facts[-1].last
         for listener in self._listeners:
             listener.owe(news)
+        self._wake(list(self._listeners), -(-len(self._listeners) // _GROUPS))
+
+    def _wake(self, asleep: list[Listener], together: int) -> None:
+        for listener in asleep[:together]:
+            listener.woken.set()
+        if rest := asleep[together:]:
+            asyncio.get_running_loop().call_later(_PAUSE, self._wake, rest, together)
 
     def close(self) -> None:
         """Every stream ends with what it has sent."""

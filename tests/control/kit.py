@@ -165,6 +165,18 @@ class Feed:
             return self._sequence
 
 
+class Turns:
+    """Gives a turn to everybody at once, and counts them."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        self.taken += 1
+        yield
+
+
 class Ledger:
     """The reader's promises over lists, for any number of threads; counts who has it open."""
 
@@ -251,6 +263,7 @@ class Served:
         self.when_told: Callable[[], object] = lambda: None
         self.ledger = Ledger()
         self.feed = Feed()
+        self.turns = Turns()
         self.failures: list[str] = []
         self.pollers: dict[str, Compared | None] = {"main": None}
         self.questions: list[tuple[str, Compare]] = []
@@ -274,6 +287,7 @@ class Served:
             version="1.2.3",
             pid=os.getpid(),
             prices=lambda: [price("BTCUSDT", "main", "spare"), price("ETHUSDT", "spare", why="it is old")],
+            turn=self.turns.turn,
             try_alerts=lambda channel: [row for row in self.trials if channel in (None, row["channel"])],
             disturb=self._disturb,
         )

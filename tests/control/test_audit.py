@@ -9,13 +9,17 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from control import courtesy
 from control.audit import Audit
 from control.cli import Offline, command_line
+from control.courtesy import Courtesy
 from control.words import WORDS, read_arguments
+from core.clock import SystemClock
 from core.differences import Compared, Difference
 from core.facts import Balance, OrderState
 from core.status import AccountStatus, Snapshot
-from tests.control.kit import SNAPSHOT, WAIT, ByHand, Served, request, serve
+from tests.control.kit import SNAPSHOT, STATUS, WAIT, ByHand, Served, request, serve
+from tests.control.test_courtesy import Writer
 from tests.support.waiting import eventually
 
 HELD, SAYS = OrderState("spot", "BTCUSDT", "7", "open"), OrderState("spot", "BTCUSDT", "7", "filled")
@@ -203,6 +207,18 @@ def test_what_does_not_come_in_time_is_told_and_nobody_wants_it_any_more(
     asked = question(served)
     assert not asked.is_wanted()
     asked.reply(agree())  # too late, and no harm
+
+
+def test_an_audit_that_is_waited_for_holds_nobody_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no answer that is being made: others have their turn meanwhile, however patient all are."""
+    monkeypatch.setattr(courtesy, "HOLD", 10 * WAIT)
+    object.__setattr__(served.services, "turn", Courtesy(SystemClock(), Writer(), lambda: False).turn)
+    with served.peer() as peer:
+        begin(peer)
+        question(served)
+        assert served.ask("status")["result"] == STATUS
+        question(served).reply(agree())
+        assert peer.receive() is not None
 
 
 def test_a_daemon_that_stops_does_not_wait_for_an_audit(tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def test_where_there_is_no_trader_nobody_has_prices(served: Served) -> None:
         answer(without, without.reader, "prices", {})
 
 
+def test_each_answer_is_made_in_a_turn_of_its_own(served: Served) -> None:
+    for word in ("status", "fills", "health"):
+        served.ask(word)
+    assert served.turns.taken == 3
+
+
 def test_version_says_who_answers(served: Served) -> None:
     assert served.ask("version")["result"] == {"version": "1.2.3", "pid": os.getpid(), "web": None}
 

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from control import tail as tail_module
 from control.connection import Limits
-from control.tail import Follower, first_since
+from control.tail import PACE, Follower, first_since
 from core.errors import DatabaseProblem
-from tests.control.kit import WAIT, ByHand, Feed, Ledger, Served, request, serve, statement
+from tests.control.kit import WAIT, ByHand, Feed, Ledger, Served, Turns, request, serve, statement
+from tests.control.test_courtesy import Pauses
 
 
 def follow(peer: ByHand, **params: Any) -> int:
@@ -160,17 +162,37 @@ def test_a_hole_at_the_end_of_the_journal_is_passed_over() -> None:
     """Rows that the feed speaks of and nobody has any more must not be asked for without end."""
     ledger, feed = Ledger(), Feed()
     feed.publish(10)
-    follower = Follower(ledger, feed, 0, account=None, symbol=None)  # type: ignore[arg-type]
+    follower = Follower(ledger, feed, nullcontext, 0, account=None, symbol=None)  # type: ignore[arg-type]
     heard = itertools.chain([True] * 3, itertools.repeat(False))
-    assert list(follower.rows(lambda: next(heard))) == []
+    assert list(follower.pages(lambda: next(heard))) == []
     assert follower.after == 10
 
 
 def test_whoever_follows_is_asked_for_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail_module, "LISTEN", 0.001)
-    follower = Follower(Ledger(), Feed(), 0, account=None, symbol=None)  # type: ignore[arg-type]
+    follower = Follower(Ledger(), Feed(), nullcontext, 0, account=None, symbol=None)  # type: ignore[arg-type]
     heard = iter([True, True, False])
-    assert list(follower.rows(lambda: next(heard))) == []
+    assert list(follower.pages(lambda: next(heard))) == []
+
+
+def test_what_is_committed_in_quick_succession_is_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a thousand commits a second each of them would be a question of its own; and each reading takes its turn."""
+    ledger, feed, turns, pauses = Ledger(), Feed(), Turns(), Pauses()
+    monkeypatch.setattr(tail_module, "Event", lambda: pauses)
+    follower = Follower(ledger, feed, turns.turn, 0, account=None, symbol="ETHUSDT")  # type: ignore[arg-type]
+    commit(ledger, feed, 1, 2)
+    pages = follower.pages(lambda: True)
+    assert [row["seq"] for row in next(pages)] == [1, 2]
+    commit(ledger, feed, *range(3, 704))
+    assert [row["seq"] for row in next(pages)] == list(range(3, 503))
+    assert pauses.asked == [PACE]
+    assert [row["seq"] for row in next(pages)] == list(range(503, 704))  # who is behind does not pause
+    assert (pauses.asked, turns.taken) == ([PACE], 3)
+
+
+def commit(ledger: Ledger, feed: Feed, *seqs: int) -> None:
+    ledger.journaled.extend(statement(seq, symbol="ETHUSDT") for seq in seqs)
+    feed.publish(seqs[-1])
 
 
 @given(st.lists(st.integers(0, 50), max_size=60), st.integers(-5, 60), st.integers(1, 3))

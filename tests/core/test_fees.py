@@ -29,7 +29,8 @@ def row(**fields: Any) -> dict[str, Any]:
 
 
 def charged(prices: tuple[Quoted, ...] = (), **fields: Any) -> Charge:
-    return charge(row(**fields), ASSETS, lambda _fill, _asset, _quote: prices)
+    fill = row(**fields)
+    return charge(fill, parted(fill["symbol"], ASSETS), lambda _fill, _asset, _quote: prices)
 
 
 # ----------------------------------------------------------------- what a symbol names
@@ -106,7 +107,7 @@ def test_a_worth_is_exact_however_long_it_is() -> None:
 
 
 def added(by: str, *rows: dict[str, Any]) -> list[dict[str, Any]]:
-    return totals(((one, charge(one, ASSETS, lambda *_: ())) for one in rows), by)
+    return totals(((one, charge(one, parted(one["symbol"], ASSETS), lambda *_: ())) for one in rows), by)
 
 
 def test_different_assets_are_never_added_up() -> None:

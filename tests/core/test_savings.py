@@ -33,7 +33,7 @@ def row(**fields: Any) -> dict[str, Any]:
 
 def saved(taker: D | None = TAKER, **fields: Any) -> Saving:
     fill = row(**fields)
-    return saving(fill, charge(fill, set(PAIR), lambda *_: ()), PAIR, taker)
+    return saving(fill, charge(fill, PAIR, lambda *_: ()), PAIR, taker)
 
 
 def test_a_maker_saved_what_a_taker_would_have_been_charged_less_its_own_fee() -> None:

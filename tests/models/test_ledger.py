@@ -12,6 +12,7 @@ from core.facts import Batch, CashMove, Fact, Position, Source, Unrecognised
 from models import ledger as module
 from models.ledger import AlreadyStored, Ledger, Mark, Unstorable
 from models.rebuild import rebuild
+from models.views import FILLS, SLACK
 from tests.support.ledger import NOW, balance, batch, fill, locked, order, rows
 
 LONG = "123456789012345678901234567890.123456789"
@@ -385,6 +386,19 @@ def test_a_forgetful_cache_changes_nothing(place: str, monkeypatch: pytest.Monke
     small.close()
     assert len(rows(place, "fills")) == len(rows(place, "orders")) == 5
     assert len(rows(place, "journal")) == 10
+
+
+def test_the_cache_stays_within_its_room_and_keeps_the_newest(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CACHE_ROOM", 16)
+    small = Ledger.open(place, SystemClock())
+    for n in range(100):
+        small.write([batch(fill(str(n)))])
+        held = [key[-1] for key in small._shelves[FILLS].cache]
+        assert len(held) <= 16 * (1 + SLACK)
+        assert held[-16:] == [str(one) for one in range(max(0, n - 15), n + 1)]
+    small.close()
 
 
 def test_what_another_writer_stored_meanwhile_is_not_overlooked(ledger: Ledger, place: str) -> None:

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.page.conftest import text_of
 from tests.page.served import Site, account, site, until_state
@@ -78,6 +78,67 @@ def test_a_burst_is_shown_to_its_last_fill_and_in_order(here: Site, page: Page) 
     assert len({row["order_id"] for row in here.daemon.ask("orders", open=True)}) == len(
         here.open_orders(page)
     )
+
+
+def test_thousands_of_facts_at_once_are_followed_to_the_last_and_the_page_stays_small(
+    here: Site, page: Page
+) -> None:
+    here.show(page)
+    before = here.daemon.status()["ledger"]["sequence"]
+    with here.scene.burst(count=1200, rate=0):
+        pass
+    here.scene.agrees(within=60)
+    assert here.daemon.status()["ledger"]["sequence"] - before > 3000
+    eventually(
+        lambda: (followed_to(page), here.daemon.status()["ledger"]["sequence"]),
+        lambda both: both[0] == both[1],
+        every=0.2,
+        what="the page at the daemon's place",
+    )
+    newest = [row["trade_id"] for row in here.daemon.ask("fills", limit=60)][::-1]
+    eventually(lambda: here.trades(page), lambda shown: shown == newest, every=0.2, what="the newest fills")
+    assert page.locator("#orders tbody tr").count() <= 100 + 12  # open, and just ended
+    assert page.evaluate("document.getElementsByTagName('*').length") < 4000
+
+
+def followed_to(page: Page) -> int:
+    """The seq up to which the page has taken the journal."""
+    seq: int = page.evaluate("import('/static/js/live.js').then((live) => live.place())")
+    return seq
+
+
+def test_what_takes_the_daemon_long_is_not_asked_for_again_before_it_is_answered(
+    here: Site, page: Page
+) -> None:
+    """And then the less often, the longer it took: a page costs the daemon a small part of its time."""
+    asked: list[Route] = []
+    page.clock.install()
+    page.add_init_script("AbortSignal.timeout = () => new AbortController().signal")  # nobody loses patience
+    here.show(page)
+    page.route("**/api/fees*", lambda route: asked.append(route))
+
+    def after(seconds: int) -> int:
+        for _ in range(seconds // 5):
+            page.clock.run_for(5000)
+            eventually(lambda: page.evaluate(HEARD), what="a word of the daemon")
+        return len(asked)
+
+    def trade() -> None:
+        row = page.locator(f"[data-trade='{here.scene.trade()['trade_id']}']")
+        eventually(lambda: page.clock.run_for(200) or row.count(), what="the trade")  # type: ignore[func-returns-value]
+
+    trade()
+    eventually(lambda: after(5), lambda count: count == 2, what="fees by day and by asset")
+    trade()
+    assert after(30) == 2
+    for route in asked:
+        route.fulfill(json=[])
+    expect(page.locator("#fees .empty")).to_be_visible()
+    trade()
+    assert after(60) == 2  # they took half a minute
+
+
+HEARD = "import('/static/js/store.js').then((store) => Date.now() - store.link.value.heard < 4000)"
 
 
 def test_a_cut_stream_is_said_and_shown_and_what_it_missed_is_marked(here: Site, page: Page) -> None:

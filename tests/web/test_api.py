@@ -30,6 +30,13 @@ def test_a_read_answers_what_the_socket_answers(site: Site) -> None:
     assert site.get("/api/version").json == {"version": "1.2.3", "pid": site.daemon.services.pid, "web": None}
 
 
+def test_each_answer_is_made_in_a_turn_of_its_own(site: Site) -> None:
+    before = site.daemon.turns.taken
+    for path in ("/api/status", "/api/fills", "/metrics"):
+        assert site.get(path).status == 200
+    assert site.daemon.turns.taken - before == 3
+
+
 def test_parameters_are_those_of_the_word(site: Site) -> None:
     site.ledger.facts = [fill(seq) for seq in range(1, 8)]
     rows = site.get("/api/fills?account=main&limit=2&symbol=BTCUSDT").json

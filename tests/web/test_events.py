@@ -1,5 +1,6 @@
 """`/events`: every fact once, whoever listens from wherever, and nobody slows anybody."""
 
+import asyncio
 import socket
 import threading
 from contextlib import ExitStack
@@ -13,7 +14,8 @@ from core.errors import DatabaseProblem
 from tests.control.kit import STATUS, degraded, statement
 from tests.support.waiting import eventually
 from tests.web.kit import Ears, Site, serve
-from web.tail import COLUMNS
+from web.hub import Facts, Hub, Listener, News
+from web.tail import COLUMNS, Portion, facts_of
 
 
 def test_it_greets_with_who_it_is_and_where_the_journal_stands(site: Site) -> None:
@@ -128,6 +130,7 @@ def test_one_whose_place_this_ledger_does_not_know_is_told(site: Site) -> None:
 
 def test_one_who_is_ahead_of_the_tail_hears_nothing_twice(site: Site) -> None:
     """A place that somebody read in the status is committed, though the tail has not come to it."""
+    site.at(0)  # it begins where the status is when it starts
     document = degraded()
     document["ledger"]["sequence"] = 3
     site.daemon.status = document
@@ -186,6 +189,44 @@ def test_twenty_hear_the_same_and_the_journal_is_read_once(site: Site) -> None:
             site.commit(seq)
         assert [ears.until(300) for ears in everybody] == [list(range(1, 301))] * 20
         assert site.ledger.journal_reads - before <= 300
+
+
+def test_the_journal_is_read_in_turns(site: Site) -> None:
+    with site.greeted() as ears:
+        site.commit(*range(1, 1201))
+        ears.until(1200)
+        assert site.daemon.turns.taken >= site.ledger.journal_reads == 3
+
+
+def test_what_was_read_little_by_little_is_told_in_as_few_events_as_hold_it() -> None:
+    """At a thousand facts a second ten portions would else be ten events."""
+    sizes = [100, 0, 250, 150, 1, 499, 500, 0]
+    portions, last = [], 0
+    for size in sizes:
+        rows = b",".join(b'{"seq":%d}' % seq for seq in range(last + 1, last + size + 1))
+        portions.append(Portion(last, last + max(1, size), size, rows))
+        last += max(1, size)  # where there are no rows, a number without one
+    told = list(facts_of(portions))
+    assert [(one.after, one.last) for one in told] == [(0, 501), (501, 1001), (1001, 1502)]
+    assert [one.event.count(b'"seq"') for one in told] == [500, 500, 500]
+    assert told[0].event.startswith(b'id: 501\nevent: facts\ndata: [{"seq":1},')
+    assert list(facts_of([Portion(7, 9, 0, b"")])) == [Facts(7, 9)]  # nobody has these rows any more
+    assert list(facts_of([])) == []
+
+
+def test_all_who_listen_are_woken_however_many_they_are() -> None:
+    """A tenth at a time, and none is left out."""
+
+    async def published(count: int) -> list[Listener]:
+        hub = Hub()
+        listeners = [hub.join(None) for _ in range(count)]
+        hub.publish(News(incidents=b"x"))
+        for listener in listeners:
+            await asyncio.wait_for(listener.woken.wait(), 20)
+        return listeners
+
+    for count in (1, 9, 10, 11, 99, 200):
+        assert all(list(one.incidents) == [b"x"] for one in asyncio.run(published(count)))
 
 
 def test_no_more_listen_than_can(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

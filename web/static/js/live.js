@@ -13,6 +13,8 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 8_000;
 const FRAME = 100; // at most ten drawings a second
 const HURRY = 25; // facts at once, beyond which nothing flashes
+const SOON = 3_000; // after something moved
+const SHARE = 20; // what takes long is asked for the less often: a page costs the daemon one part of its time in so many
 const SLOW = { histories: 15_000, coverage: 15_000, fees: 20_000, prices: 2_000, trades: 5_000, views: 60_000 };
 
 let source = null;
@@ -22,6 +24,8 @@ let reopening = 0;
 let drawn = 0;
 let isDrawing = false;
 const asked = {}; // what -> when it was last asked for
+const took = {}; // what -> milliseconds until it was answered
+const answering = new Set(); // what is asked for now
 const due = new Set(); // what should be asked for soon
 
 /** Begin; never ends. */
@@ -33,6 +37,9 @@ export function start() {
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", (event) => event.persisted && retryNow());
 }
+
+/** The last seq that was taken. */
+export const place = () => after;
 
 /** Do not wait for the end of the pause. */
 export function retryNow() {
@@ -188,10 +195,21 @@ const QUESTIONS = {
 /** Ask everything anew, whenever it was asked last. */
 export const askAgain = () => void slowly(Object.keys(QUESTIONS));
 
-async function slowly(names) {
-  for (const name of names) asked[name] = Date.now();
-  await Promise.all(names.map((name) => QUESTIONS[name]()));
+const slowly = (names) => Promise.all(names.map(put));
+
+async function put(name) {
+  const began = (asked[name] = Date.now());
+  answering.add(name);
+  try {
+    await QUESTIONS[name]();
+  } finally {
+    answering.delete(name);
+    took[name] = Date.now() - began;
+  }
 }
+
+/** Whether it is time to ask for this: not while an answer is on its way, nor too soon for what that costs. */
+const isTime = (name, least) => !answering.has(name) && Date.now() - (asked[name] ?? 0) > Math.max(least, SHARE * (took[name] ?? 0));
 
 function beat() {
   store.now.value = Date.now();
@@ -200,8 +218,8 @@ function beat() {
   const { phase, heard: last } = store.link.value;
   if (source && last !== null && Date.now() - last > SILENT && phase === "live") lost("The daemon fell silent.");
   if (phase !== "live" || document.hidden) return;
-  const late = Object.keys(SLOW).filter((name) => Date.now() - (asked[name] ?? 0) > SLOW[name]);
-  const soon = [...due].filter((name) => Date.now() - (asked[name] ?? 0) > 3000);
+  const late = Object.keys(SLOW).filter((name) => isTime(name, SLOW[name]));
+  const soon = [...due].filter((name) => isTime(name, SOON));
   soon.forEach((name) => due.delete(name));
   void slowly([...new Set([...late, ...soon])]);
 }
