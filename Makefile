@@ -17,6 +17,10 @@ install: .venv/.installed
 test: .venv/.installed-dev postgresql browser
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
+# The same stories at greater length, and at every exchange.
+long: .venv/.installed-dev
+	$(BIN)/python -m pytest -m long --numprocesses 2 --dist loadgroup
+
 # The server's programs, for tests that start one of their own. Whoever may not install
 # them has these tests left out, and told. RUNLEVEL=1: nothing is started by the package.
 APT := RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends

@@ -51,6 +51,7 @@ def test_killed_at_any_step_leaves_exactly_one_order(step: str, tmp_path: Path) 
         one_order_comes_of_it(it)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("other", ["binance_us", "bybit", "cryptocom"])
 def test_killed_with_the_answer_in_its_hand_leaves_exactly_one_order_everywhere(
     other: str, tmp_path: Path

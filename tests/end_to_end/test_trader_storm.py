@@ -36,6 +36,7 @@ def are_settled(it: Scene) -> bool:
     return len(rows) == len(bought) and {row["state"] for row in rows} <= {"resting", "sold", "dust"}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)  # what an exchange proves absent, it proves a minute later
 def test_in_a_storm_each_bought_unit_is_sold_or_dust_and_nothing_is_sold_twice(
     exchange: str, tmp_path: Path

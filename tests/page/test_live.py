@@ -128,14 +128,14 @@ def test_what_takes_the_daemon_long_is_not_asked_for_again_before_it_is_answered
         eventually(lambda: page.clock.run_for(200) or row.count(), what="the trade")  # type: ignore[func-returns-value]
 
     trade()
-    eventually(lambda: after(5), lambda count: count == 2, what="fees by day and by asset")
+    eventually(lambda: after(5), lambda count: count == 3, what="fees by day, by asset and by account")
     trade()
-    assert after(30) == 2
+    assert after(30) == 3
     for route in asked:
         route.fulfill(json=[])
     expect(page.locator("#fees .empty")).to_be_visible()
     trade()
-    assert after(60) == 2  # they took half a minute
+    assert after(60) == 3  # they took half a minute
 
 
 HEARD = "import('/static/js/store.js').then((store) => Date.now() - store.link.value.heard < 4000)"
