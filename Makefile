@@ -7,7 +7,7 @@ WORKERS ?= 4
 # Hundreds of processes are started by the suite: none of them compiles everything anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run install test postgresql browser check format bench drill docs lock clean
+.PHONY: run install test long postgresql browser check format bench drill docs lock clean
 
 run: install
 	$(BIN)/python supervisor.py
