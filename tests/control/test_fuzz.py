@@ -296,6 +296,14 @@ def crowd(served: Served, size: int) -> Iterator[list[ByHand]]:
         assert not any(thread.is_alive() for thread in threads)
 
 
+def is_answered(served: Served) -> bool:
+    """Who finds no place in a crowd is told so, or cut, and comes again."""
+    try:
+        return "result" in served.ask("version")
+    except OSError:
+        return False
+
+
 def test_a_crowd_of_the_worst_clients_costs_a_bounded_amount_and_leaves_nothing(tmp_path: Path) -> None:
     with capture_logs() as logged, serve(tmp_path / "s", limits=BUSY) as served:
         served.ledger.facts = [fill(seq) for seq in range(1, ROWS_PER_ANSWER + 1)]
@@ -306,7 +314,7 @@ def test_a_crowd_of_the_worst_clients_costs_a_bounded_amount_and_leaves_nothing(
         try:
             for _ in range(3):
                 with crowd(served, 30):
-                    eventually(lambda: "result" in served.ask("version"), what="a decent client among them")
+                    eventually(lambda: is_answered(served), what="a decent client among them")
                 eventually(lambda: len(control_threads()) == before[1], what="the end of their threads")
                 gc.collect()
                 kept.append(tracemalloc.get_traced_memory()[0])

@@ -181,6 +181,7 @@ def watches_on(it: Hospital) -> None:
     eventually(
         lambda: it.daemon.account("main")["proven_to"] - before,
         lambda stretch: stretch > A_WHILE_MS,
+        within=90,  # audits so often use up a minute's weight where this takes long
         what="audits of main",
     )
 
