@@ -5,11 +5,13 @@ is set (the continuous integration sets it) it fails the run, so that a missing
 system package can not pass for a green suite.
 
 The suite runs on several workers. Tests that share something dear (a fixture of
-their module's: a sandbox, a daemon) go to one of them together.
+their module's: a sandbox, a daemon) go to one of them together. A story of real
+time that failed beside the others is told once more by itself (`support/alone`).
 """
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from models.database import prepare
+from tests.support.alone import pass_alone
 from tests.support.ledger import url
 from tests.support.postgres import MISSING, Postgres, programs
 
@@ -36,6 +39,7 @@ LONG = {
 }
 
 _left_out: list[str] = []
+_failed: dict[str, None] = {}  # in the order in which they failed
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +109,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         _left_out.append(f"{report.nodeid}: {reason}")
+    elif report.failed:
+        _failed[report.nodeid] = None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -112,6 +118,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"left out: {line}")
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if _left_out and exitstatus == 0 and os.environ.get("VIGIL_NOTHING_LEFT_OUT"):
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Generator[None]:
+    yield  # the reports of all that failed come first
+    several = not hasattr(session.config, "workerinput") and session.config.getvalue("numprocesses")
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and several and pass_alone(_failed):
+        sys.stdout.write(f"failed beside others, passed by themselves: {', '.join(_failed)}\n")
+        session.exitstatus = pytest.ExitCode.OK
+    if _left_out and session.exitstatus == pytest.ExitCode.OK and os.environ.get("VIGIL_NOTHING_LEFT_OUT"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

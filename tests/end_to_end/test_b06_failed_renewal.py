@@ -61,6 +61,6 @@ def test_a_key_that_is_said_to_have_expired_is_replaced_at_once(them: Together) 
     """`listenKeyExpired`, while the socket stays open."""
     it = them[US, "expired"]
     it.fault("key_expired")
-    replaced(it, within=5)
+    replaced(it, within=30)
     assert it.fill_of(it.trade())["source"] == "stream"
     it.agrees()

@@ -13,7 +13,7 @@ from tests.end_to_end.together import Part, Together, together
 from tests.support.waiting import eventually
 
 KINDS = ("protocol_changed", "stream_refused", "listen_key")
-SOON = 5.0
+SOON = 30.0
 
 
 def attempts(it: Part) -> int:

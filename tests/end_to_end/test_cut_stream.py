@@ -11,7 +11,7 @@ from tests.end_to_end.kit import Row
 from tests.end_to_end.together import Together, together
 from tests.support.waiting import eventually
 
-SOON = 5.0
+SOON = 30.0
 ROLES: dict[str, Row] = {"first": {}, "blunt": {"audit_every": 0.7, "poll_every": 0.5}}
 
 

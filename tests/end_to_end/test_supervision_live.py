@@ -126,7 +126,7 @@ def test_the_eleventh_bug_in_a_minute_ends_the_daemon_in_order(tmp_path: Path) -
     with scene(tmp_path, {"main": {"backoff": backoff}}, make=Injected) as it:
         for gen in range(1, 11):
             fate(it).crash("main/poller")
-            recovered(it, "main/poller", gen, within=5)
+            recovered(it, "main/poller", gen, within=20)
         trade = it.trade()
         it.fill_of(trade)
         fate(it).crash("main/poller")
