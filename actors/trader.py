@@ -156,6 +156,7 @@ class TraderActor(Actor):
         self._aged: set[str] | None = None  # warnings of age that are open; None until it is known which
         self._due: dict[Key, float] = {}  # boottime: when a book is considered again
         self._trading = Trading()
+        self._unknown = halting.unknown(Figures(None, 0, None, 0))  # until the first look
         self._rejected: list[float] = []
         self._clock_due = 0.0
         self._commits = 0
@@ -454,6 +455,7 @@ class TraderActor(Actor):
         return Circumstances(
             state=self._state(),
             halted=self._halted(),
+            unknown=self._unknown,
             instrument=instrument,
             price=price,
             why_no_price=self._markets.trouble(key),
@@ -583,18 +585,19 @@ class TraderActor(Actor):
     # --------------------------------------------------------------------- halting
 
     def _judge(self) -> None:
-        """Halt by rule. What is not known keeps us from placing (the terms see to it), and halts nobody."""
+        """Halt by rule; what is not known keeps us from buying more."""
         now = self.context.clock.boottime()
         if now >= self._clock_due:
             self._clock_due = now + CLOCK_EVERY
             self._desk.set_clock()
         figures = Figures(
-            result_today=self._result_today() or Decimal(0),
+            result_today=self._result_today(),
             rejections=halting.lately(self._rejected, now, BURST),
-            clock_error=self._desk.clock_error or 0.0,
+            clock_error=self._desk.clock_error,
             discrepancies=self._discrepancies(),
         )
         bounds = Bounds(max_daily_loss=self._rules.max_daily_loss, max_rejections=self._rules.max_rejections)
+        self._unknown = halting.unknown(figures)
         self._move(halting.judged(self._trading, figures, bounds))
 
     def rejected(self) -> None:
@@ -612,14 +615,16 @@ class TraderActor(Actor):
         """Realised today, and what the open trades would lose now; None while that is not known."""
         today = earnings.day(self._desk.time_ms())
         realised = [profit for day, profit in self._earned.values() if day == today]
-        open_lots = [(key, lot) for key, book in self._books.items() for lot in book.unfinished()]
+        own = [(key, book) for key, book in self._books.items() if book.pair[1] == self._rules.quote]
+        open_lots = [(key, lot) for key, book in own for lot in book.unfinished()]
         unrealised = [self._unrealised(key, lot) for key, lot in open_lots]
         known = [one for one in (*realised, *unrealised) if one is not None]
         return add(known) if len(known) == len(realised) + len(unrealised) else None
 
     def _unrealised(self, key: Key, lot: Lot) -> Decimal | None:
         market, price = self._markets.of(key), self._markets.price(key)
-        holding = earnings.held(lot, {})
+        paid_in = _fee_assets(lot) - {*lot.pair} if lot.holding is None else set()
+        holding = earnings.held(lot, self._markets.values(paid_in, key[0], lot.pair[1]))
         if market.instrument is None or market.rates is None or market.rates.maker is None:
             return None
         if price is None or holding is None:
@@ -629,7 +634,7 @@ class TraderActor(Actor):
 
     def _count_earned(self, lot: Lot) -> None:
         last = max((one.fill.traded_at for sell in lot.sells for one in sell.sold), default=None)
-        if last is not None:
+        if last is not None and lot.pair[1] == self._rules.quote:
             earned = earnings.realised(lot)
             self._earned[lot.id] = earnings.day(last), None if earned is None else earned.profit
 

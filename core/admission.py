@@ -7,6 +7,8 @@ wanted it. The rules in words:
 1. To cancel is always allowed: while blind, halted, in a dry run. It opens nothing.
 2. Nothing is placed while trading is halted, or while the account is not live. That
    holds for the SELL of a trade too: who is blind does not know what is left to sell.
+   While it is not known whether trading should be halted (core/halting) nothing more is
+   bought; what was bought may be sold.
 3. Only spot, where a symbol's units are what is bought and sold. Only symbols that
    are named; where none is named, all. Only in the quote assets in which the limits
    are given: 100 means something else in every other.
@@ -42,6 +44,7 @@ from core.status import AccountState
 
 Rule = Literal[
     "halted",
+    "unknown",
     "account",
     "category",
     "symbol",
@@ -60,7 +63,8 @@ Rule = Literal[
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What is known when an order is judged; None is not known.
 
-    `price` is a good price (core/prices) and `why_no_price` what is wrong where it is
+    `halted` is why there is no trading, `unknown` why it is not known whether there should
+    be. `price` is a good price (core/prices) and `why_no_price` what is wrong where it is
     None. `free` is the free balance of the asset that the order spends: quote for a
     purchase, base for a sale. `fee_rate` is what a purchase is charged in the quote
     asset on top, 0 where it is charged otherwise. `resting` counts the account's
@@ -71,6 +75,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 
     state: AccountState
     halted: str | None
+    unknown: str | None
     instrument: Instrument | None
     price: Price | None
     why_no_price: str | None
@@ -115,6 +120,12 @@ Check = Callable[[Placement, Circumstances], str | None]
 
 def _halted(_order: Placement, known: Circumstances) -> str | None:
     return None if known.halted is None else f"trading is halted: {known.halted}"
+
+
+def _unknown(order: Placement, known: Circumstances) -> str | None:
+    if order.side == "sell" or known.unknown is None:
+        return None
+    return f"nothing is bought as long as {known.unknown}"
 
 
 def _account(order: Placement, known: Circumstances) -> str | None:
@@ -240,6 +251,7 @@ def _is_same(order: Placement, other: Placement) -> bool:
 
 RULES: tuple[tuple[Rule, Check], ...] = (
     ("halted", _halted),
+    ("unknown", _unknown),
     ("account", _account),
     ("category", _category),
     ("symbol", _symbol),

@@ -5,8 +5,9 @@ Figures go in, and out come the reasons to halt. The rules in words:
 1. A loss of the day beyond `max_daily_loss`, a burst of rejected orders, a clock that
    differs from the exchange's, or a ledger that differs from what the exchange says:
    each halts by itself. LIMITS is the table.
-2. A figure that is not known halts as well: nothing that is not known is within its
-   limit.
+2. A figure that is not known halts nobody, for it comes and goes with every price. But
+   nothing that is not known is within its limit: until it is known nothing more is
+   bought (`unknown`, and core/admission).
 3. Halted is a state that is kept: the figures may recover, trading does not. Only a
    person releases it, and is refused as long as a reason stands.
 4. What a halt does is not decided here. It is meant to cancel what the trader placed,
@@ -32,6 +33,13 @@ TABLE: dict[Switch, dict[Trigger, Switch]] = {
 """A missing key changes nothing: to release what runs is no error."""
 
 
+UNKNOWN = {
+    "result_today": "what today brought is not known",
+    "clock_error": "how far the exchange's clock is off is not known",
+}
+"""The figures that can be so, and what is said then."""
+
+
 class Bounds(msgspec.Struct, frozen=True):
     """`max_daily_loss` is in the quote asset, the clock's in seconds."""
 
@@ -51,9 +59,9 @@ class Figures(msgspec.Struct, frozen=True):
     """
 
     result_today: Decimal | None
-    rejections: int | None
+    rejections: int
     clock_error: float | None
-    discrepancies: int | None
+    discrepancies: int
 
 
 class Halt(NamedTuple):
@@ -74,6 +82,12 @@ def reasons(figures: Figures, bounds: Bounds) -> tuple[Halt, ...]:
     """Every reason to halt, in the order of LIMITS; none while all is well."""
     found = ((cause, check(figures, bounds)) for cause, check in LIMITS)
     return tuple(Halt(cause, text) for cause, text in found if text is not None)
+
+
+def unknown(figures: Figures) -> str | None:
+    """What is not known of the figures, in words; None where all are."""
+    missing = [text for name, text in UNKNOWN.items() if getattr(figures, name) is None]
+    return "; ".join(missing) or None
 
 
 def judged(trading: Trading, figures: Figures, bounds: Bounds) -> Trading:
@@ -109,34 +123,26 @@ def _moved(trading: Trading, trigger: Trigger, why: str | None) -> Trading:
 
 def _loss(figures: Figures, bounds: Bounds) -> str | None:
     result = figures.result_today
-    if result is None:
-        return "what today brought is not known"
-    if EXACT.minus(result) <= bounds.max_daily_loss:
+    if result is None or EXACT.minus(result) <= bounds.max_daily_loss:
         return None
     return f"today lost {plain(EXACT.minus(result))}, and {plain(bounds.max_daily_loss)} is the limit"
 
 
 def _rejections(figures: Figures, bounds: Bounds) -> str | None:
-    count = figures.rejections
-    if count is None:
-        return "how many orders were rejected is not known"
-    return _beyond(count, bounds.max_rejections, "orders were rejected in short time")
+    return _beyond(figures.rejections, bounds.max_rejections, "orders were rejected in short time")
 
 
 def _clock(figures: Figures, bounds: Bounds) -> str | None:
     error = figures.clock_error
-    if error is None:
-        return "how far the exchange's clock is off is not known"
-    if abs(error) <= bounds.max_clock_error:
+    if error is None or abs(error) <= bounds.max_clock_error:
         return None
     return f"the exchange's clock is off by {error:.3f} s, and {bounds.max_clock_error:g} s is the limit"
 
 
 def _ledger(figures: Figures, bounds: Bounds) -> str | None:
-    count = figures.discrepancies
-    if count is None:
-        return "whether the ledger agrees with the exchange is not known"
-    return _beyond(count, bounds.max_discrepancies, "differences stand between ledger and exchange")
+    return _beyond(
+        figures.discrepancies, bounds.max_discrepancies, "differences stand between ledger and exchange"
+    )
 
 
 def _beyond(count: int, limit: int, what: str) -> str | None:

@@ -33,6 +33,7 @@ def known(**changes: Any) -> Circumstances:
         **{
             "state": "live",
             "halted": None,
+            "unknown": None,
             "instrument": instrument(),
             "price": Price(D(99), D(101), 0.0, "stream"),
             "why_no_price": None,
@@ -89,6 +90,12 @@ def test_to_cancel_is_always_allowed(changes: Any) -> None:
 def test_nothing_is_placed_while_the_account_is_not_live(state: Any, order: Any) -> None:
     text = f"account main is {state}: orders are placed while it is live, cancels always"
     assert against(order, state=state) == ("account", text)
+
+
+def test_while_it_is_not_known_whether_to_halt_nothing_is_bought_and_what_was_bought_is_sold() -> None:
+    unknown = "what today brought is not known"
+    assert against({}, unknown=unknown) == ("unknown", f"nothing is bought as long as {unknown}")
+    assert against(SELL, unknown=unknown) is None
 
 
 def test_nothing_is_placed_while_trading_is_halted() -> None:

@@ -19,6 +19,7 @@ from core.halting import (
     lately,
     reasons,
     released,
+    unknown,
 )
 
 BOUNDS = Bounds(max_daily_loss=D(50))
@@ -79,18 +80,21 @@ def test_a_figure_beyond_its_limit_halts_and_says_by_how_much(bad: Any, cause: s
 
 
 @pytest.mark.parametrize(
-    ("name", "cause"),
+    ("name", "text"),
     [
-        ("result_today", "loss"),
-        ("rejections", "rejections"),
-        ("clock_error", "clock"),
-        ("discrepancies", "ledger"),
+        ("result_today", "what today brought is not known"),
+        ("clock_error", "how far the exchange's clock is off is not known"),
     ],
 )
-def test_a_figure_that_is_not_known_halts_too(name: str, cause: str) -> None:
-    ((found, text),) = why(**{name: None})
-    assert found == cause
-    assert text.endswith("is not known")
+def test_a_figure_that_is_not_known_halts_nobody_and_is_told(name: str, text: str) -> None:
+    assert why(**{name: None}) == []
+    assert unknown(figures(**{name: None})) == text
+    assert judged(Trading(), figures(**{name: None}), BOUNDS) == Trading()
+
+
+def test_what_is_known_leaves_nothing_to_tell() -> None:
+    assert unknown(figures()) is None
+    assert str(unknown(figures(result_today=None, clock_error=None))).count(";") == 1
 
 
 def test_all_reasons_are_told() -> None:
@@ -115,8 +119,8 @@ def test_a_person_halts_and_releases_it() -> None:
 
 def test_it_is_not_released_while_a_reason_stands() -> None:
     halted = asked(Trading(), "by a person")
-    after, text = released(halted, figures(clock_error=None), BOUNDS)
-    assert (after, text) == (halted, "how far the exchange's clock is off is not known")
+    after, text = released(halted, figures(clock_error=2.0), BOUNDS)
+    assert (after, text) == (halted, "the exchange's clock is off by 2.000 s, and 1 s is the limit")
 
 
 def test_only_what_happened_within_the_window_counts() -> None:
