@@ -22,6 +22,7 @@ class Stamped(Daemon):
     """A daemon with a page on a port of its own."""
 
     program = ("-m", "bench.stamped")
+    is_forked = False  # nothing of what is measured is another process's
 
     def __init__(self, home: Path, settings: str, env: Mapping[str, str] | None = None) -> None:
         super().__init__(home, settings.replace('listen = ""', 'listen = "127.0.0.1:0"'), env)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Protocol, Self
 
 from drill.waiting import eventually
 
@@ -34,6 +34,27 @@ def _quiet(settings: str) -> Mapping[str, str]:
     return {} if "[web]" in settings else {"VIGIL__WEB__LISTEN": ""}
 
 
+class Process(Protocol):
+    """What of a process is looked into: the part of Popen's face that is needed here."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class Daemon:
     """`with Daemon(tmp_path, toml) as daemon:` starts it and stops it; crashes are yours to make."""
 
@@ -46,7 +67,7 @@ class Daemon:
         self.settings.write_text(settings)
         self.env = {**os.environ, **_quiet(settings), **(env or {})}
         self.log_path = home / "daemon.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     # ------------------------------------------------------------------- life
 

@@ -117,7 +117,9 @@ def shaped(value: Any, shape: Any) -> None:
 def shipped(home: Path) -> Daemon:
     """A daemon in an empty folder with the settings of the repository; its page at a port that is free."""
     env = {"VIGIL__WEB__LISTEN": "127.0.0.1:0"}
-    return Daemon(home, (ROOT / "settings.toml").read_text(), env)
+    daemon = Daemon(home, (ROOT / "settings.toml").read_text(), env)
+    daemon.is_forked = False  # this is what a user types
+    return daemon
 
 
 def answer(daemon: Daemon, *words: str, code: int = 0) -> Any:

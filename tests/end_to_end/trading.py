@@ -10,8 +10,8 @@ from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
-from drill.daemon import Daemon
 from tests.end_to_end.kit import Row, Scene, scene
+from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
 
 QUOTES = {"cryptocom": "USD"}
