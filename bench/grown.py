@@ -21,7 +21,7 @@ import peewee
 from core.clock import SystemClock
 from core.facts import Batch, OrderState, Origin
 from core.facts import Fill as FillFact
-from models import database
+from models import database, tally
 from models.ledger import Ledger
 from models.tables import Fill, Journal, Order
 
@@ -124,6 +124,7 @@ def _multiply(db: peewee.Database, copies: int, span: int) -> None:
             )
         for statement in made_by:
             database.run(db, statement)
+        tally.forget(db)  # it counted what the ledger wrote itself
 
 
 def _definition(db: peewee.Database, index: str) -> str:

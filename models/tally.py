@@ -43,13 +43,13 @@ class Tally(msgspec.Struct, frozen=True):
 def read(db: peewee.Database, newest: int) -> tuple[Tally, int]:
     """The numbers at the journal's newest seq, and up to which seq they are written down."""
     rows = database.run(db, f"SELECT value FROM system_state WHERE key = '{KEY}'").fetchall()  # noqa: S608
-    if not rows or rows[0][0] is None:
-        with database.unhurried(db):
+    with database.unhurried(db):  # a server that has just started reads all of this from the disk
+        if not rows or rows[0][0] is None:
             return Tally(newest, _count(db, "fills"), _count(db, "orders")), 0
-    noted = msgspec.json.decode(rows[0][0], type=Tally)
-    # both ends, or a server that does not know how few they are reads the whole journal
-    few = "SELECT kind, COUNT(*) FROM journal WHERE seq > ? AND seq <= ? AND outcome = 'new' GROUP BY kind"
-    return noted.later(newest, dict(database.run(db, few, (noted.seq, newest)).fetchall())), noted.seq
+        noted = msgspec.json.decode(rows[0][0], type=Tally)
+        # both ends, or a server that does not know how few they are reads the whole journal
+        few = "SELECT kind, COUNT(*) FROM journal WHERE seq > ? AND seq <= ? AND outcome = 'new' GROUP BY kind"
+        return noted.later(newest, dict(database.run(db, few, (noted.seq, newest)).fetchall())), noted.seq
 
 
 def forget(db: peewee.Database) -> None:
