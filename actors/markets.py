@@ -106,8 +106,6 @@ class Markets:
         for asset in sorted(assets):
             for symbol in spellings(asset, quote):
                 key = (category, symbol)
-                if self.of(key).is_unlisted:
-                    continue
                 self.need(key)
                 if (price := self.price(key)) is not None:
                     found[asset] = price.bid
