@@ -129,6 +129,10 @@ class Desk:
         at = self._origin.anchored_at
         return at is None or self._context.clock.boottime() - at > CLOCK_FOR
 
+    def forgive_clock(self) -> None:
+        """What the exchange's clock had moved by was learnt when it was seen: it does not stand any more."""
+        self.clock_error = None if self.clock_error is None else 0.0
+
     def step(self) -> None:
         """At most one call of the errand that is being done; says itself when it wants to go on."""
         errand = self._errand or self._next()

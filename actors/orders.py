@@ -27,7 +27,7 @@ from actors.base import Context
 from actors.desk import Desk, Plan
 from actors.markets import Markets
 from core.admission import Objection
-from core.errors import RateLimited
+from core.errors import DatabaseProblem, RateLimited
 from core.facts import Batch, Fact, OrderState
 from core.incidents import Kind
 from core.instruments import Instrument, floored
@@ -249,8 +249,12 @@ class Orders:
         sought = Sought(order.category, order.symbol, order.client_order_id, sent_ms)
         fence = [0]
 
-        def begin() -> Plan:
-            fence[0] = self._of.reader.sequence()
+        def begin() -> Plan | None:
+            try:
+                fence[0] = self._of.reader.sequence()
+            except DatabaseProblem as problem:  # what is shown then could not be compared
+                then(problem)
+                return None
             return self._of.desk.trading.find(sought, self._of.desk.time_ms())
 
         def told(came_of_it: Any) -> None:
@@ -332,11 +336,12 @@ class Orders:
 
     def take_cancel(self, asked: CancelOrder) -> None:
         """A person wants an order ended: ours or not, by either id. Always allowed."""
-        found = [
-            row
-            for row in self._of.reader.orders(account=self._of.account, open_only=True, limit=0)
-            if asked.order in (row["order_id"], row["client_order_id"])
-        ]
+        try:
+            open_now = self._of.reader.orders(account=self._of.account, open_only=True, limit=0)
+        except DatabaseProblem as problem:
+            asked.reply(self._said(asked.order, "unknown", f"the ledger cannot be read: {problem}"))
+            return
+        found = [row for row in open_now if asked.order in (row["order_id"], row["client_order_id"])]
         one = self._living.get(asked.order)
         if not found and one is None:
             asked.reply(self._said(asked.order, "unknown", "the ledger holds no such open order"))

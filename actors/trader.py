@@ -250,8 +250,8 @@ class TraderActor(Actor):
         remembered = self._reader.remembered()
         said = remembered.get(f"trader:since:{self._account}")
         if said is None:
-            self._is_beginning = True
             start = Start(self._reader.sequence(), self._desk.time_ms())
+            self._is_beginning = True
             text = msgspec.json.encode(start).decode()
             records: list[Record] = [Remember(self._now_ms(), f"trader:since:{self._account}", text)]
             self.commit(records, lambda: setattr(self, "_is_beginning", False))
@@ -590,15 +590,20 @@ class TraderActor(Actor):
         if now >= self._clock_due:
             self._clock_due = now + CLOCK_EVERY
             self._desk.set_clock()
-        figures = Figures(
+        figures = self._figures()
+        self._unknown = halting.unknown(figures)
+        self._move(halting.judged(self._trading, figures, self._bounds()))
+
+    def _figures(self) -> Figures:
+        return Figures(
             result_today=self._result_today(),
-            rejections=halting.lately(self._rejected, now, BURST),
+            rejections=halting.lately(self._rejected, self.context.clock.boottime(), BURST),
             clock_error=self._desk.clock_error,
             discrepancies=self._discrepancies(),
         )
-        bounds = Bounds(max_daily_loss=self._rules.max_daily_loss, max_rejections=self._rules.max_rejections)
-        self._unknown = halting.unknown(figures)
-        self._move(halting.judged(self._trading, figures, bounds))
+
+    def _bounds(self) -> Bounds:
+        return Bounds(max_daily_loss=self._rules.max_daily_loss, max_rejections=self._rules.max_rejections)
 
     def rejected(self) -> None:
         """An exchange did not want an order of ours."""
@@ -656,11 +661,7 @@ class TraderActor(Actor):
         if asked.is_halted:
             self._move(halting.asked(self._trading, asked.why))
         else:
-            figures = Figures(Decimal(0), 0, 0.0, self._discrepancies())
-            bounds = Bounds(max_daily_loss=self._rules.max_daily_loss)
-            trading, why = halting.released(self._trading, figures, bounds)
-            self._rejected = []
-            self._move(trading)
+            why = self._release()
         resting = sum(len(book.resting()) for book in self._books.values())
         is_halted = self._trading.switch == "halted"
         asked.reply(
@@ -672,6 +673,17 @@ class TraderActor(Actor):
                 "error": why,
             }
         )
+
+    def _release(self) -> str | None:
+        """Go on, unless a reason stands: then which. What is over when it is told counts no more."""
+        self._rejected = []
+        self._desk.forgive_clock()
+        try:
+            trading, why = halting.released(self._trading, self._figures(), self._bounds())
+        except DatabaseProblem as problem:
+            return f"the ledger cannot be read: {problem}"
+        self._move(trading)
+        return why
 
     def _retry(self, asked: RetryTrade) -> None:
         for book in self._books.values():
