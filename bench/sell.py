@@ -10,18 +10,20 @@ another, and each SELL is sold before the next, so that no more than one rests.
 
 Between any two, in the same run, another account of that exchange places one order that
 rests, by the same transport and with nothing else to do. From when it leaves until its
-answer is read is the round trip: the limit.
+answer is read is the round trip: the limit. A row is committed by itself, too, on the same
+disk: how long that takes is no limit, but says whether a wide ratio is the disk's doing.
 
 What the bounds say. With no work of ours the way would be that of a frame and that of an
-order, a ratio of 1. Two commits, each on the disk before anything goes on, are what is
-promised, and on loopback, where an exchange that waits for no disk answers within a few ms,
-each takes about as long as its answer: 3. `must` leaves one round trip above that, so
-whatever waits for a tick instead of being woken misses it by far. `aim` is with commits that take half
-as long. At p99 both are wider by half: a disk that is slow once is met twice on our way,
-and never on the other. Across a network the round trip is longer and our work is not, so the
-ratio is smaller there.
+order, a ratio of 1. Two commits are promised, each on the disk before anything goes on; on
+loopback, beside an exchange that waits for no disk and answers within a few ms, each adds
+about a third. So `aim`, 2, is a way of little but what is promised. `must`, 4, lets all
+the rest (reading, deciding, the threads that wake each other) cost one more round trip for
+each commit; whatever waits for a tick of 10 ms instead of being woken misses it. At p99 both
+are wider by half: a disk that is slow once is met twice on our way, and never on the other.
+Across a network the round trip is longer and our work is not, so the ratio is smaller there.
 """
 
+import sqlite3
 import tempfile
 import time
 from bisect import bisect_left
@@ -60,6 +62,13 @@ class Way(NamedTuple):
     rests: int
 
 
+class Alone(NamedTuple):
+    """How long, in ms, what nobody else has a part in took: an order's round trip, and the commit of a row."""
+
+    trip: float
+    commit: float
+
+
 def run(*, quick: bool = False) -> list[Result]:
     """The way against the round trip at each exchange, p50 and p99."""
     count = TRADES // 10 if quick else TRADES
@@ -68,12 +77,12 @@ def run(*, quick: bool = False) -> list[Result]:
 
 def _at(exchange: str, count: int) -> list[Result]:
     """What comes first is not counted: connections are opened then, and the symbol's rules asked for."""
-    ways, trips = measured(exchange, WARM_UP + count)
-    return results(exchange, ways[WARM_UP:], trips[WARM_UP:])
+    ways, alone = measured(exchange, WARM_UP + count)
+    return results(exchange, ways[WARM_UP:], alone[WARM_UP:])
 
 
-def measured(exchange: str, count: int) -> tuple[list[Way], list[float]]:
-    """The ways of so many trades, and as many round trips, ms. SystemExit where a SELL did not come to rest."""
+def measured(exchange: str, count: int) -> tuple[list[Way], list[Alone]]:
+    """The ways of so many trades, and what was measured between them. SystemExit where a SELL did not come to rest."""
     with (
         tempfile.TemporaryDirectory() as home,
         trading_scene(Path(home), exchange=exchange, make=Stamped, sandbox=StampedSandbox) as it,
@@ -81,26 +90,26 @@ def measured(exchange: str, count: int) -> tuple[list[Way], list[float]]:
         daemon, box = it.daemon, it.box
         assert isinstance(daemon, Stamped)
         assert isinstance(box, StampedSandbox)
-        trips = list(_traded(it, count))
+        alone = list(_traded(it, Path(home), count))
         daemon.terminate(10)
         box.terminate()
         lots = _lots(f"sqlite:///{home}/data/vigil.db")
         ways = list(told(lots, box.steps(), daemon.commits(), daemon.calls(PLACING[exchange])))
     if len(ways) != count:
         raise SystemExit(f"{len(ways)} SELLs of {count} BUYs came to rest at {exchange}")
-    return ways, trips
+    return ways, alone
 
 
 # -------------------------------------------------------------------- what is done
 
 
-def _traded(it: Scene, count: int) -> Iterator[float]:
-    """Have so many BUYs filled and their SELLs sold; after each, the round trip of a bare order, ms."""
+def _traded(it: Scene, home: Path, count: int) -> Iterator[Alone]:
+    """Have so many BUYs filled and their SELLs sold; after each, what a bare order and a bare commit take."""
     it.box.accounts.append(account(OTHER, it.exchange))
     it.box.write_accounts()
     it.admin.post("reload")
     market = next(one for one in MARKETS if (one.exchange, one.category) == (it.exchange, "spot"))
-    with closing(Desk(it.box, market, OTHER)) as desk:
+    with closing(Desk(it.box, market, OTHER)) as desk, closing(_database(home / "bare.db")) as database:
         for number in range(count):
             order = it.rest_order()
             time.sleep(PACE)
@@ -108,7 +117,9 @@ def _traded(it: Scene, count: int) -> Iterator[float]:
             time.sleep(PACE)
             it.admin.fill(_resting(it, bought["traded_at"]))
             time.sleep(PACE)
-            yield _round_trip(desk, number)
+            trip = _round_trip(desk, number)
+            time.sleep(PACE)
+            yield Alone(trip, _commit(database))
 
 
 def _resting(it: Scene, since: int) -> str:
@@ -134,6 +145,22 @@ def _round_trip(desk: Desk, number: int) -> float:
         raise SystemExit(f"a bare order came to {accepted}")
     desk.box.admin.fill(accepted.order_id)
     return (reply.ended - reply.began) * 1000
+
+
+def _database(path: Path) -> sqlite3.Connection:
+    """One table, kept as the ledger is."""
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("CREATE TABLE bare (row TEXT)")
+    return database
+
+
+def _commit(database: sqlite3.Connection) -> float:
+    """One row, on the disk; ms."""
+    began = time.monotonic()
+    database.execute("INSERT INTO bare VALUES ('a row')")
+    return (time.monotonic() - began) * 1000
 
 
 # -------------------------------------------------------------------- what is told
@@ -167,7 +194,7 @@ def told(
             yield Way(filled[lot.bought.trade_id], committed, left, rests)
 
 
-def results(exchange: str, ways: Sequence[Way], trips: Sequence[float]) -> list[Result]:
+def results(exchange: str, ways: Sequence[Way], alone: Sequence[Alone]) -> list[Result]:
     """Ratios, each with the milliseconds behind it."""
     parts = {
         "fill to SELL resting": [(way.rests - way.filled) / 1e6 for way in ways],
@@ -176,12 +203,12 @@ def results(exchange: str, ways: Sequence[Way], trips: Sequence[float]) -> list[
         "to resting": [(way.rests - way.left) / 1e6 for way in ways],
     }
     (whole, way), *shares = ((what, percentiles(values)) for what, values in parts.items())
-    trip = percentiles(trips)
+    trip, commit = (percentiles(values) for values in zip(*alone, strict=True))
     return [
         Result("sell", f"{exchange}: {whole} vs an order's round trip, {key}", way[f"{key}_ms"] / trip[f"{key}_ms"],
                must, aim, "lower", "x",
                f"{way[f'{key}_ms']:.2f} against {trip[f'{key}_ms']:.2f} ms; "
                + ", ".join(f"{what} {share[f'{key}_ms']:.2f}" for what, share in shares)
-               + f"; {len(ways)} trades")
+               + f"; a bare commit {commit[f'{key}_ms']:.2f}; {len(ways)} trades")
         for key, must, aim in (("p50", 4, 2), ("p99", 6, 3))
     ]  # fmt: skip

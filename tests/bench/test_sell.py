@@ -2,7 +2,7 @@
 
 from decimal import Decimal as D
 
-from bench.sell import Way, measured, results, told
+from bench.sell import Alone, Way, measured, results, told
 from bench.stamped_sandbox import Step
 from core.lots import Lot, Sell
 from tests.core.trades import PAIR, buy
@@ -38,16 +38,17 @@ def test_a_trade_whose_sell_never_rested_has_no_way() -> None:
 
 def test_the_ratio_is_of_the_whole_way_to_the_round_trip_and_the_parts_stand_beside() -> None:
     ms = 1_000_000
-    p50, p99 = results("binance", [Way(0, 2 * ms, 5 * ms, 6 * ms)] * 3, [2.0] * 3)
+    p50, p99 = results("binance", [Way(0, 2 * ms, 5 * ms, 6 * ms)] * 3, [Alone(2.0, 0.5)] * 3)
     assert (p50.value, p99.value) == (3, 3)
     assert p50.figures == (
-        "6.00 against 2.00 ms; fill to committed 2.00, to leaving 3.00, to resting 1.00; 3 trades"
+        "6.00 against 2.00 ms; fill to committed 2.00, to leaving 3.00, to resting 1.00; "
+        "a bare commit 0.50; 3 trades"
     )
 
 
 def test_all_moments_of_real_trades_are_on_one_clock_and_in_their_order() -> None:
-    ways, trips = measured("binance", 3)
-    assert len(ways) == len(trips) == 3
+    ways, alone = measured("binance", 3)
+    assert len(ways) == len(alone) == 3
     moments = [moment for way in ways for moment in way]
     assert moments == sorted(moments)
-    assert min(trips) > 0
+    assert all(one.trip > 0 and one.commit > 0 for one in alone)
