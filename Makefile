@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Most of the suite waits for other processes: more workers than processors.
-WORKERS ?= 4
+WORKERS ?= 6
 # Hundreds of processes are started by the suite: none of them compiles everything anew.
 export PYTHONDONTWRITEBYTECODE =
 

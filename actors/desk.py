@@ -70,6 +70,7 @@ class Desk:
         self._endpoints = endpoints
         self._origin = origins.rest(endpoints.rest, exchange.defaults.weight_per_minute)
         self._wake = wake
+        self._urgent: deque[_Errand] = deque()
         self._waiting: deque[_Errand] = deque()
         self._errand: _Errand | None = None
         self._client: RestClient | None = None
@@ -116,12 +117,12 @@ class Desk:
     # --------------------------------------------------------------------- errands
 
     def ask(self, begin: Begin, then: Then, *, urgent: bool = False) -> None:
-        """Have this done when its turn comes; `urgent` before all that has not begun, and from the kept budget."""
-        (self._waiting.appendleft if urgent else self._waiting.append)(_Errand(begin, then, urgent=urgent))
+        """Have this done when its turn comes; `urgent` before all that is not, and from the kept budget."""
+        (self._urgent if urgent else self._waiting).append(_Errand(begin, then, urgent=urgent))
         self._wake(0.0)
 
     def set_clock(self, then: Then = lambda _: None) -> None:
-        """Learn the exchange's time anew, before anything else."""
+        """Learn the exchange's time anew, before anything is placed."""
         self.ask(self._clock, then, urgent=True)
 
     def is_clock_old(self) -> bool:
@@ -166,8 +167,8 @@ class Desk:
 
     def _next(self) -> _Errand | None:
         """Begin the next errand that is still wanted."""
-        while self._waiting:
-            errand = self._waiting.popleft()
+        while waiting := self._urgent or self._waiting:
+            errand = waiting.popleft()
             errand.plan = errand.begin()
             if errand.plan is None:
                 continue
@@ -200,7 +201,7 @@ class Desk:
         if isinstance(error, VigilError):
             self._heed(error)
         errand.then(came_of_it)
-        if self._waiting:
+        if self._urgent or self._waiting:
             self._wake(0.0)
 
     def _heed(self, error: VigilError) -> None:

@@ -139,6 +139,8 @@ class Orders:
         """An order has ended: there is nothing to follow any more."""
         one = self._living.get(fact.client_order_id or "")
         if one is not None and fact.status in FINAL and one.order.symbol == fact.symbol:
+            if fact.status == "rejected" and self._of.desk.trading.ended_because(fact) != "would_take":
+                self._of.rejected()  # it was taken first, and looked at afterwards
             self._note(one, "over", order_id=fact.order_id, why=fact.reason)
 
     # ----------------------------------------------------------------------- placing
@@ -295,7 +297,7 @@ class Orders:
                 text = f"order {name} may have been placed, and the exchange would not show it any more: look there"
                 self._of.incident(f"forgotten:{name}", "order_forgotten", text)
             case _:
-                doubt.ask_at = now + AGAIN
+                doubt.ask_at = now + _again_in(came_of_it)
 
     # ------------------------------------------------------------------------ cancels
 
@@ -322,9 +324,7 @@ class Orders:
 
     def _cancelled(self, wanted: Cancellation, outcome: Any) -> None:
         name = wanted.client_order_id
-        error = getattr(outcome, "error", None)
-        hint = error.retry_after if isinstance(error, RateLimited) else None
-        self._cancel_due[name] = self._boottime() + (AGAIN if hint is None else hint)
+        self._cancel_due[name] = self._boottime() + _again_in(outcome)
         if isinstance(outcome, CancelTaken) and outcome.state is not None:
             facts = (outcome.state,)
             batch = self._batch(facts, (outcome.raw,), None)
@@ -512,3 +512,10 @@ class Orders:
 
     def _boottime(self) -> float:
         return self._of.context.clock.boottime()
+
+
+def _again_in(outcome: Any) -> float:
+    """Seconds until what brought this is tried once more: as many as the exchange asks for, if it does."""
+    error = getattr(outcome, "error", outcome)
+    hint = error.retry_after if isinstance(error, RateLimited) else None
+    return AGAIN if hint is None else hint

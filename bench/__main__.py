@@ -1,9 +1,9 @@
-"""python -m bench [decode|durable|latency|load|storage|keys|soak|crash …] [--json] [--quick] [--write]
+"""python -m bench [decode|durable|latency|sell|load|storage|keys|soak|crash …] [--json] [--quick] [--write]
 
 Without a name: decode, durable and latency. Prints each figure as a ratio against a peer or a limit measured in the same run,
 because ratios carry over from one machine to another and absolute figures do
 not; the figures behind them stand beside. `--write` puts the table into
-docs/performance.md, those of load, storage and keys there too, those of soak and crash into docs/reliability.md. The exit code is 1
+docs/performance.md, those of sell, load, storage and keys there too, those of soak and crash into docs/reliability.md. The exit code is 1
 where crash found anything lost, doubled or wrong.
 """
 
@@ -14,19 +14,20 @@ from pathlib import Path
 
 import click
 
-from bench import crash, decode, durable, keys, latency, load, soak, storage
+from bench import crash, decode, durable, keys, latency, load, sell, soak, storage
 from bench.result import Result, as_json, as_table, write_into
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 Bench = Callable[..., list[Result]]
 SPEED: dict[str, Bench] = {"decode": decode.run, "durable": durable.run, "latency": latency.run}
+TRADE: dict[str, Bench] = {"sell": sell.run}
 LOAD: dict[str, Bench] = {"load": load.run}
 GROWN: dict[str, Bench] = {"storage": storage.run, "keys": keys.run}
 PROOFS: dict[str, Bench] = {"soak": soak.run, "crash": crash.run}
 
 
 @click.command(help=__doc__)
-@click.argument("names", nargs=-1, type=click.Choice([*SPEED, *LOAD, *GROWN, *PROOFS]))
+@click.argument("names", nargs=-1, type=click.Choice([*SPEED, *TRADE, *LOAD, *GROWN, *PROOFS]))
 @click.option("--json", "want_json", is_flag=True, help="Machine readable.")
 @click.option("--quick", is_flag=True, help="A tenth of the events: to see that it runs.")
 @click.option("--write", is_flag=True, help="Put the tables into the pages of docs/.")
@@ -59,6 +60,7 @@ def main(
 ) -> None:
     known: dict[str, Bench] = {
         **SPEED,
+        **TRADE,
         **LOAD,
         **GROWN,
         **PROOFS,
@@ -80,7 +82,7 @@ def _write(results: list[Result]) -> None:
     """Each table into the page that tells of it."""
     for page, mark, of_it in (
         ("performance.md", "bench", tuple(SPEED)),
-        *(("performance.md", name, (name,)) for name in (*LOAD, *GROWN)),
+        *(("performance.md", name, (name,)) for name in (*TRADE, *LOAD, *GROWN)),
         *(("reliability.md", name, (name,)) for name in PROOFS),
     ):
         if found := [result for result in results if result.bench in of_it]:

@@ -1,21 +1,24 @@
-"""A whole daemon that remembers when it committed what: `Stamped` for the bench, `main` in its process.
+"""A whole daemon that remembers when it committed and asked what: `Stamped` for the bench, `main` in its process.
 
 Nothing else of it differs from `python supervisor.py`. The moment of a commit is that at
-which the feed is told of it, on the machine's monotonic clock; they are kept in memory and
-written down when the daemon ends.
+which the feed is told of it, and that of a call the one at which it is handed to the
+transport, on the machine's monotonic clock; they are kept in memory and written down when
+the daemon ends.
 """
 
 import logging
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from core.wire import Call, Reply
 from tests.support.daemon import ROOT, Daemon
 from tests.support.waiting import eventually
 
-COMMITS = "commits"
+COMMITS, CALLS = "commits", "calls"
 
 
 class Stamped(Daemon):
@@ -40,6 +43,11 @@ class Stamped(Daemon):
         lines = (self.home / COMMITS).read_text().splitlines()
         return [(int(sequence), int(ns)) for sequence, ns in (line.split() for line in lines)]
 
+    def calls(self, path: str) -> list[int]:
+        """Nanosecond of every call of that path, once it has ended."""
+        calls = (line.split() for line in (self.home / CALLS).read_text().splitlines())
+        return [int(ns) for ns, called in calls if called == path]
+
     def seconds(self) -> float:
         """Processor time that it has used so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -56,11 +64,27 @@ def _be_the_daemon(settings: Path) -> int:
 
     feed = StampingFeed()
     vars(host.run)["Feed"] = lambda: feed
+    calls = _stamp_calls()
     code = host.run.run(Supervisor, settings)
     Path(COMMITS).write_text("".join(f"{sequence} {ns}\n" for sequence, ns in feed.heard))
+    Path(CALLS).write_text("".join(f"{ns} {path}\n" for ns, path in calls))
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)
+
+
+def _stamp_calls() -> list[tuple[int, str]]:
+    """Nanosecond and path of every call from now on, whoever makes it."""
+    from transport.rest import RestClient
+
+    stamped, plain = list[tuple[int, str]](), RestClient.call
+
+    def call(self: RestClient, call: Call, *, urgent: bool = False) -> Reply:
+        stamped.append((time.monotonic_ns(), call.path))
+        return plain(self, call, urgent=urgent)
+
+    RestClient.call = call  # type: ignore[method-assign]
+    return stamped
 
 
 def main() -> None:

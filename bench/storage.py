@@ -99,7 +99,7 @@ def _until_grown(url: str, fills: int) -> None:
 
 def _rates(name: str, empty: str, grown: str, rounds: int, events: int) -> list[Result]:
     """Rounds alternate, so that what the machine does meanwhile falls on both."""
-    begun = time.time_ns() // 1_000_000 % 2**30  # events that no earlier run has brought into this ledger
+    begun = time.time_ns() // 1_000 % 2**30  # events that no earlier run has brought into this ledger
     into_empty: list[Rates] = []
     into_grown: list[Rates] = []
     for number in range(rounds):

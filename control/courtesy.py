@@ -8,8 +8,9 @@ meanwhile, and a fill waits ten times as long until it is safe. So:
   longer than `HOLD` is not waited for any longer: the others go on beside him.
 * None begins while the writer has something to do. After `PATIENCE` it does all the
   same, so that a ledger that is never at rest shuts nobody out.
-* Where something was committed meanwhile, the next one begins only after as long again
-  (`HOLD` at most): whoever asks, however many they are, gets half of the time.
+* Where something was committed meanwhile, the next one begins only after `REST` times as
+  long again (`LONGEST_REST` at most): whoever asks, however many they are, gets a fifth of
+  the time.
 
 Waiting for news, for a client, or for what a poller finds needs no turn. A turn is a
 courtesy and no lock: nothing may depend on being alone.
@@ -24,6 +25,8 @@ from core.clock import Clock
 
 HOLD = 0.05  # seconds
 PATIENCE = 0.02
+REST = 4
+LONGEST_REST = 0.2
 LOOK = 0.002  # what is committed last is not done with at the very moment at which it is published
 
 
@@ -66,7 +69,7 @@ class Courtesy:
             yield
             if self._commits.sequence != newest:
                 now = self._clock.monotonic()
-                mine.rest_until = now + min(HOLD, now - began)
+                mine.rest_until = now + min(LONGEST_REST, REST * (now - began))
         finally:
             mine.over.set()
 

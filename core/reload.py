@@ -113,13 +113,11 @@ def diff(
     new: Settings,
     renewed: Renewed | None = None,
     *,
-    unserved: Collection[str] = (),
     children: Collection[str] = (),
 ) -> Changes:
     """What has to be done so that `new` holds where `old` does.
 
-    `unserved` are sections that mean nothing to this daemon, so that nothing follows
-    from them, now or later; `children` are those that it has.
+    `children` are those that this daemon has.
     """
     renewed = renewed or {}
     kept, sections, later = new, list[SectionChange](), list[Problem]()
@@ -128,8 +126,6 @@ def diff(
             continue
         before, after = getattr(old, section), getattr(new, section)
         keys = _changed(before, after) | renewed.get(section, frozenset())
-        if section in unserved:
-            continue
         restarts = tuple(chain.from_iterable(_meant(name, children) for name in SECTIONS.get(section, ())))
         now = {key for key in keys if restarts or (section, key) in LIVE}
         if now:

@@ -59,20 +59,17 @@ def validate(
     *,
     base_dir: Path,
     exchanges: Mapping[str, Defaults],
-    missing: frozenset[str] = frozenset(),
 ) -> Validated:
     """Judge what a settings file says. Never raises, whatever `data` holds.
 
     `base_dir` is the absolute folder that relative paths begin at, `exchanges`
-    are those that vigil speaks. `missing` names the tables that this version
-    cannot serve yet: they are judged like all others and get a warning.
+    are those that vigil speaks.
     """
     sound, found = _schema(data, base_dir, exchanges)
     problems = [problem for _, problem in found]
     if sound is not None:
         refused = [location for location, _ in found]
-        rules = [*settings_rules.problems(sound), *settings_rules.not_yet(data, missing)]
-        problems += [problem for problem in rules if not _hangs_on(problem, refused)]
+        problems += [problem for problem in settings_rules.problems(sound) if not _hangs_on(problem, refused)]
     if any(problem.severity == "error" for problem in problems):
         return Validated(None, tuple(problems))
     return Validated(sound, tuple(problems))

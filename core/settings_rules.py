@@ -7,7 +7,6 @@ experiments need it. A rule sees a Settings whose single values are all valid.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from core.problems import Problem, close_to, warning
 from core.settings_schema import (
@@ -24,8 +23,6 @@ from core.settings_schema import (
 RESERVED = frozenset({"core", "trading", "supervisor", "daemon"})
 """As the name of an account these would be taken for a group or for the daemon itself."""
 
-NOT_YET = "is validated, but this version of vigil does not do it yet"
-
 
 def problems(settings: Settings) -> Iterator[Problem]:
     """Everything that is wrong or imprudent between values."""
@@ -38,11 +35,6 @@ def problems(settings: Settings) -> Iterator[Problem]:
         if name in RESERVED:
             yield Problem(f"accounts.{name}", "vigil itself goes by this name: choose another one")
         yield from _account(f"accounts.{name}", account)
-
-
-def not_yet(data: Mapping[str, Any], missing: frozenset[str]) -> Iterator[Problem]:
-    """A warning for each table that stands in the file and is still missing in vigil."""
-    yield from (warning(table, NOT_YET) for table in sorted(missing & data.keys()))
 
 
 # --------------------------------------------------------------------- accounts

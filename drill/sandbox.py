@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,8 @@ def listening() -> socket.socket:
 class Sandbox:
     """The process; a context manager that leaves nothing behind."""
 
+    program: Sequence[str] = ("-m", "sandbox")
+
     def __init__(
         self,
         accounts: list[dict[str, Any]] | None = None,
@@ -195,7 +198,7 @@ class Sandbox:
             f"--listen={name}=fd:{one.fileno()}" for name, one in self._sockets.items() if name != "admin"
         ]
         command = [
-            sys.executable, "-m", "sandbox", "--world", str(self.folder / "world"),
+            sys.executable, *self.program, "--world", str(self.folder / "world"),
             "--accounts", str(self.folder / "accounts.json"), *listen,
             "--admin", f"fd:{self._sockets['admin'].fileno()}", "--exit-on-stdin-eof", *self._options,
         ]  # fmt: skip

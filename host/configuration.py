@@ -26,8 +26,6 @@ from exchanges.registry import REGISTRY
 from host.older_names import Seen, lay_older_names
 
 PREFIX = "VIGIL__"
-NOT_YET: frozenset[str] = frozenset()
-"""Tables that are judged although nothing here serves them yet."""
 
 Origins = dict[tuple[str, ...], str]
 """Which environment variable put the value at a path."""
@@ -60,26 +58,18 @@ class Loaded(msgspec.Struct, frozen=True):
         return {name: one for name, one in self.settings.accounts.items() if one.enabled}
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ, missing: frozenset[str] = NOT_YET) -> Loaded:
-    """Read, overlay and judge. Raises SettingsError with everything that is wrong.
-
-    `missing` overrides what this version is believed to lack.
-    """
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read, overlay and judge. Raises SettingsError with everything that is wrong."""
     path = path.absolute()
-    return judge(path, read(path), environ, missing)
+    return judge(path, read(path), environ)
 
 
-def judge(
-    path: Path,
-    data: Mapping[str, Any],
-    environ: Mapping[str, str] = os.environ,
-    missing: frozenset[str] = NOT_YET,
-) -> Loaded:
+def judge(path: Path, data: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Loaded:
     """The same of tables that would stand in the file `path`."""
     overridden, origins, problems = _overrides(data, environ)
     older = lay_older_names(overridden, environ, frozenset(origins))
     problems += older.problems
-    judged = validate(older.data, base_dir=path.parent, exchanges=spoken(), missing=missing)
+    judged = validate(older.data, base_dir=path.parent, exchanges=spoken())
     problems += [_with_origin(problem, origins | older.origins) for problem in judged.problems]
     if judged.settings is None or any(problem.severity == "error" for problem in problems):
         raise SettingsError(tuple(problems))

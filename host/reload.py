@@ -30,7 +30,7 @@ from core.problems import Problem
 from core.records import Incident, Record
 from core.reload import AccountChange, Changes, diff, document
 from core.status import Vitals
-from host.configuration import NOT_YET, Loaded, SettingsError, load
+from host.configuration import Loaded, SettingsError, load
 from host.in_force import InForce
 from host.logs import set_level
 from host.plan import AccountAdded, AccountChanged, AccountRemoved, ChildOutdated
@@ -154,7 +154,6 @@ class Reloader:
             self._in_force.loaded.settings,
             loaded.settings,
             renewed(self._marks, read.marks),
-            unserved=NOT_YET,
             children=() if self._house is None else self._house.traders,
         )
         tenants = read.tenants | self._tenants.guests(loaded)

@@ -208,6 +208,10 @@ class Reader:
         where.add("updated_at >= ?", since)
         if open_only:
             where.add(f"status IN ({LIVING_SQL})")
+            sorting = [
+                f"+{order[0]}",
+                *order[1:],
+            ]  # or a server that knows nothing of them yet walks all orders
         if after is not None and after["updated_at"] is None:  # unknown counts as least of all
             behind = f"({', '.join(order[1:])}) > (?, ?, ?, ?)"
             where.add(f"(updated_at IS NOT NULL OR {behind})", *(after[name] for name in order[1:]))

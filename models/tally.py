@@ -48,7 +48,9 @@ def read(db: peewee.Database, newest: int) -> tuple[Tally, int]:
             return Tally(newest, _count(db, "fills"), _count(db, "orders")), 0
         noted = msgspec.json.decode(rows[0][0], type=Tally)
         # both ends, or a server that does not know how few they are reads the whole journal
-        few = "SELECT kind, COUNT(*) FROM journal WHERE seq > ? AND seq <= ? AND outcome = 'new' GROUP BY kind"
+        few = (
+            "SELECT kind, COUNT(*) FROM journal WHERE seq > ? AND seq <= ? AND outcome = 'new' GROUP BY kind"
+        )
         return noted.later(newest, dict(database.run(db, few, (noted.seq, newest)).fetchall())), noted.seq
 
 

@@ -10,6 +10,7 @@ time that failed beside the others is told once more by itself (`support/alone`)
 """
 
 import os
+import re
 import sys
 from collections.abc import Generator, Iterator
 from functools import cache
@@ -29,14 +30,24 @@ settings.register_profile("vigil", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("vigil")
 
 HERE = Path(__file__).parent
-LONG = {
-    "end_to_end",
-    "page",
-    "drill",
-    "test_add_an_exchange.py",
-    "test_ledger_machine.py",
-    "test_handover_crashes.py",
-}
+LONGEST = (
+    "test_stranger.py",
+    "test_bad_secrets.py",
+    "end_to_end/test_prices.py",
+    "test_b04_lost_frame.py",
+    "test_live.py",
+    "test_public_prices.py",
+    "test_trading_against_sandbox.py",
+    "test_b16_mismatch.py",
+    "test_trader_drill.py",
+    "test_b20_clock_steps.py",
+    "test_trades.py",
+    "test_kill.py",
+)
+"""What takes a worker half a minute and more, and is not divided."""
+LONG = ("end_to_end", "page", "drill", "test_watch.py", "test_add_an_exchange.py")
+"""What waits for whole daemons."""
+SHARED = re.compile(r"@pytest\.fixture\([^)]*scope=.module")
 
 _left_out: list[str] = []
 _failed: dict[str, None] = {}  # in the order in which they failed
@@ -82,12 +93,19 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def _shares(file: Path) -> bool:
     """Whether the tests of this file share a fixture of their module's: their own, or one of a conftest."""
     beside = [folder / "conftest.py" for folder in file.parents if HERE in (folder, *folder.parents)]
-    return any('scope="module"' in one.read_text() for one in (file, *beside) if one.exists())
+    return any(SHARED.search(one.read_text()) for one in (file, *beside) if one.exists())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for whole daemons comes first: begun last, one worker would wait for it alone."""
-    items.sort(key=lambda item: not any(part in LONG for part in item.path.parts))
+    """What takes longest comes first: begun last, one worker would wait for it alone."""
+    items.sort(key=lambda item: _turn(item.path))
+
+
+def _turn(file: Path) -> int:
+    for turn, name in enumerate(LONGEST):
+        if str(file).endswith(name):
+            return turn
+    return len(LONGEST) + (not any(part in LONG for part in file.parts))
 
 
 @pytest.hookimpl(optionalhook=True)

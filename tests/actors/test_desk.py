@@ -122,6 +122,14 @@ def test_what_ends_something_goes_before_what_has_not_begun(office: Office) -> N
     assert ("/place", False) in office.client.calls
 
 
+def test_what_is_urgent_is_done_in_the_order_of_asking(office: Office) -> None:
+    office.ask("/place")
+    for path in ("/first", "/second", "/third"):
+        office.ask(path, urgent=True)
+    office.work()
+    assert office.calls == ["/first", "/second", "/third", "/place"]
+
+
 def test_a_plan_that_is_not_wanted_any_more_makes_no_call(office: Office) -> None:
     office.desk.ask(lambda: None, office.told.append)
     office.ask("/a")

@@ -58,6 +58,9 @@ class Exchange:
     def cancel(self, cancellation: Cancellation, order_id: str | None) -> str:
         return f"cancel {cancellation.client_order_id} {order_id}"
 
+    def ended_because(self, order: OrderState) -> str | None:
+        return order.reason
+
     def find(self, sought: Any, now_ms: int) -> str:
         return f"find {sought.client_order_id} {sought.sent_ms}"
 
@@ -224,6 +227,31 @@ def test_that_the_market_moved_is_no_rejection(trader: Trader) -> None:
     trader.sell(Refused("would_take", Rejected("it would take")))
     assert (trader.words, trader.rejections) == (["refused"], 0)
     assert trader.told[0] == WouldTake(NAME), "and no failure of the trade"
+
+
+def test_an_order_that_was_taken_first_and_rejected_afterwards_counts_once(trader: Trader) -> None:
+    trader.sell(Accepted("7"))
+    rejected = OrderState("spot", "BTCUSDT", "7", "rejected", client_order_id=NAME, reason="funds")
+    for _ in range(2):
+        trader.orders.heard(rejected)
+    assert (trader.rejections, trader.states[-1]) == (1, "over")
+
+
+def test_that_the_market_had_moved_when_it_was_looked_at_is_no_rejection_either(trader: Trader) -> None:
+    trader.sell(Accepted("7"))
+    trader.orders.heard(
+        OrderState("spot", "BTCUSDT", "7", "rejected", client_order_id=NAME, reason="would_take")
+    )
+    assert (trader.rejections, trader.states[-1]) == (0, "over")
+
+
+def test_an_exchange_that_wants_to_be_left_alone_is_asked_again_when_it_says(trader: Trader) -> None:
+    trader.sell(Unsure(UnknownOutcome("lost")), RateLimited("slowly", retry_after=20.0), NotYet(9.0))
+    trader.look(1.5, sell=SELL)
+    trader.look(19.0, sell=SELL)
+    assert trader.asked == ["place", "find"]
+    trader.look(1.5, sell=SELL)
+    assert trader.asked == ["place", "find", "find"]
 
 
 def test_an_order_that_was_not_looked_at_was_not_sent(trader: Trader) -> None:

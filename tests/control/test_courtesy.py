@@ -1,4 +1,4 @@
-"""Whoever asks gives way: one at a time, behind the writer, and for half of the time at most."""
+"""Whoever asks gives way: one at a time, behind the writer, and for a fifth of the time at most."""
 
 import threading
 from collections.abc import Iterator
@@ -138,8 +138,8 @@ def test_a_writer_that_is_never_at_rest_shuts_nobody_out(
         assert writer.is_busy
 
 
-@pytest.mark.parametrize(("took", "rest"), [(0.03, 0.03), (7.0, courtesy.HOLD)])
-def test_the_next_one_waits_as_long_as_the_last_one_took_where_something_was_committed(
+@pytest.mark.parametrize(("took", "rest"), [(0.01, 0.04), (7.0, courtesy.LONGEST_REST)])
+def test_the_next_one_waits_four_times_as_long_as_the_last_one_took_where_something_was_committed(
     writer: Writer, took: float, rest: float
 ) -> None:
     clock, pauses = ManualClock(), Pauses()

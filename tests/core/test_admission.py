@@ -94,8 +94,8 @@ def test_nothing_is_placed_while_the_account_is_not_live(state: Any, order: Any)
 
 def test_while_it_is_not_known_whether_to_halt_nothing_is_bought_and_what_was_bought_is_sold() -> None:
     unknown = "what today brought is not known"
-    assert against({}, unknown=unknown) == ("unknown", f"nothing is bought as long as {unknown}")
-    assert against(SELL, unknown=unknown) is None
+    assert against(unknown=unknown) == ("unknown", f"nothing is bought as long as {unknown}")
+    assert against(SELL, unknown=unknown) == ("", "")
 
 
 def test_nothing_is_placed_while_trading_is_halted() -> None:

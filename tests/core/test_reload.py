@@ -232,12 +232,6 @@ def test_every_trader_goes_by_new_rules_and_where_there_is_none_they_wait_for_th
     assert (bool(without), without.settings.trader.dry_run) == (False, True)
 
 
-def test_of_a_section_that_nothing_serves_nothing_follows() -> None:
-    new = settings(trader={"quote": "USDC"})
-    changes = diff(settings(), new, unserved={"trader"})
-    assert (bool(changes), changes.later, changes.settings) == (False, (), new)
-
-
 def test_a_secret_of_a_section_that_is_another_one_renews_its_children() -> None:
     changes = diff(settings(), settings(), {"alerts": frozenset({"urls"})})
     assert changes.sections == (SectionChange("alerts", ("urls",), ("core/notifier",)),)

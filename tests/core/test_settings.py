@@ -73,12 +73,12 @@ backoff = {base = 1, cap = 30, trip = 5, open = 30, open_cap = 60, stable = 30}
 """
 
 
-def judge(text: str, missing: frozenset[str] = frozenset()) -> Validated:
-    return judge_data(tomllib.loads(text), missing)
+def judge(text: str) -> Validated:
+    return judge_data(tomllib.loads(text))
 
 
-def judge_data(data: dict[str, Any], missing: frozenset[str] = frozenset()) -> Validated:
-    return validate(data, base_dir=BASE, exchanges=EXCHANGES, missing=missing)
+def judge_data(data: dict[str, Any]) -> Validated:
+    return validate(data, base_dir=BASE, exchanges=EXCHANGES)
 
 
 def good(text: str) -> Settings:
@@ -576,27 +576,6 @@ def test_real_orders_are_warned_about() -> None:
 def test_the_trader_may_only_name_accounts_that_are_there() -> None:
     text = '[trader]\naccounts = ["demo-binanc"]\n[accounts.demo-binance]\nexchange="binance"\nsandbox=true'
     assert errors(text)["trader.accounts"].suggestion == "demo-binance"
-
-
-# ------------------------------------------------- what this version lacks
-
-
-def test_a_table_without_its_feature_is_judged_and_warned_about() -> None:
-    lacking = frozenset({"web", "alerts", "vault", "trader"})
-    judged = judge(CONTRACT, lacking)
-    assert judged.settings is not None
-    assert [problem.path for problem in judged.warnings] == ["alerts", "trader", "vault", "web"]
-    assert all("not do it yet" in problem.reason for problem in judged.warnings)
-
-
-def test_a_table_that_is_not_in_the_file_is_not_warned_about() -> None:
-    judged = judge('[accounts.a]\nexchange="binance"\nsandbox=true', frozenset({"web", "trader"}))
-    assert judged.problems == ()
-
-
-def test_a_mistake_in_such_a_table_is_still_an_error() -> None:
-    judged = judge_data({"web": {"lisen": ""}}, frozenset({"web"}))
-    assert [problem.path for problem in judged.errors] == ["web.lisen"]
 
 
 # ------------------------------------------------------------------- locating

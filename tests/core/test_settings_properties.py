@@ -51,7 +51,7 @@ likely = st.fixed_dictionaries(
 
 
 def judge(data: dict[str, Any]) -> Validated:
-    return validate(data, base_dir=Path("/base"), exchanges=EXCHANGES, missing=frozenset({"web"}))
+    return validate(data, base_dir=Path("/base"), exchanges=EXCHANGES)
 
 
 @given(st.dictionaries(keys, trees, max_size=5) | likely)

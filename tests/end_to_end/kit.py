@@ -170,6 +170,7 @@ def scene(
     exchange: str = "binance",
     make: Callable[..., Daemon] = Daemon,
     options: tuple[str, ...] = (),
+    sandbox: Callable[..., Sandbox] = Sandbox,
 ) -> Iterator[Scene]:
     """A sandbox and a daemon that has seen all of these accounts live.
 
@@ -179,7 +180,7 @@ def scene(
     wanted = {name: {"exchange": exchange, **own} for name, own in (accounts or {"main": {}}).items()}
     who = [account(name, own["exchange"]) for name, own in wanted.items()]
     exchanges = tuple(dict.fromkeys(own["exchange"] for own in wanted.values()))
-    with Sandbox(who, exchanges=exchanges, options=options) as box:
+    with sandbox(who, exchanges=exchanges, options=options) as box:
         daemon = make(home, settings(box, wanted, exchange), keys(box))
         with daemon:
             for name in wanted:

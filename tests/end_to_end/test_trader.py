@@ -145,7 +145,11 @@ def test_a_halt_cancels_what_the_trader_placed_and_nothing_else_and_outlives_res
 def test_a_person_buys_and_sells_by_the_same_door(exchange: str, tmp_path: Path) -> None:
     with trading_scene(tmp_path, exchange=exchange) as it:
         wanted = {"account": "main", "symbol": it.symbol, "worth": "600", "price": "50000"}
-        (judged,) = it.daemon.ask("buy", **wanted)
+        (judged,) = eventually(
+            lambda: it.daemon.ask("buy", **wanted),
+            lambda said: "not known" not in said[0]["why"],
+            what="a trader that knows whether to halt",
+        )
         assert (judged["state"], judged["quantity"]) == ("not_sent", "0.012")
         (said,) = it.daemon.ask("buy", **wanted, yes=True)
         assert said["state"] == "accepted", said

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.end_to_end.kit import Row, Scene, scene
 from tests.support.daemon import Daemon
+from tests.support.sandbox import Sandbox
 from tests.support.waiting import eventually
 
 QUOTES = {"cryptocom": "USD"}
@@ -41,13 +42,14 @@ def trading_scene(
     accounts: Mapping[str, Mapping[str, Any]] | None = None,
     make: Callable[..., Daemon] = Daemon,
     follows: bool = True,
+    sandbox: Callable[..., Sandbox] = Sandbox,
 ) -> Iterator[Scene]:
     """One account there, live, with a trader that follows it."""
 
     def with_trader(home: Path, settings: str, env: Mapping[str, str]) -> Daemon:
         return make(home, trader(exchange, **(own or {})) + settings, env)
 
-    with scene(home, accounts, exchange=exchange, make=with_trader) as it:
+    with scene(home, accounts, exchange=exchange, make=with_trader, sandbox=sandbox) as it:
         if follows:
             until_following(it)
         yield it

@@ -10,7 +10,6 @@ from exchanges.registry import REGISTRY
 from host.configuration import Loaded, SettingsError, endpoints, load, parsed, read, spoken
 
 SANDBOXED = '[accounts.demo-binance]\nexchange = "binance"\nsandbox = true\n'
-NOTHING_MISSING: frozenset[str] = frozenset()
 
 
 class Box:
@@ -21,7 +20,7 @@ class Box:
 
     def load(self, text: str = SANDBOXED, /, **environ: str) -> Loaded:
         self.path.write_text(text)
-        return load(self.path, environ, NOTHING_MISSING)
+        return load(self.path, environ)
 
     def refused(self, text: str = SANDBOXED, /, **environ: str) -> tuple[Problem, ...]:
         with pytest.raises(SettingsError) as caught:
@@ -49,7 +48,7 @@ def test_a_relative_path_to_the_file_makes_no_relative_settings(
 ) -> None:
     (tmp_path / "settings.toml").write_text(SANDBOXED)
     monkeypatch.chdir(tmp_path)
-    loaded = load(Path("settings.toml"), {}, NOTHING_MISSING)
+    loaded = load(Path("settings.toml"), {})
     assert loaded.settings.supervisor.data_dir == tmp_path / "data"
 
 
@@ -240,7 +239,7 @@ def test_a_value_is_read_as_toml_where_it_is_toml(text: str, value: object) -> N
     assert parsed(text) == value
 
 
-# ----------------------------------------------------- what this version serves
+# ----------------------------------------------------------- what is made of them
 
 REAL_BYBIT = '[accounts.b]\nexchange = "bybit"\napi_key = "env:K"\napi_secret = "env:S"\n'
 
@@ -248,12 +247,6 @@ REAL_BYBIT = '[accounts.b]\nexchange = "bybit"\napi_key = "env:K"\napi_secret = 
 def test_accounts_start_if_enabled(box: Box) -> None:
     off = '[accounts.off]\nexchange = "binance"\nsandbox = true\nenabled = false\n'
     assert list(box.load(SANDBOXED + REAL_BYBIT + off).startable()) == ["demo-binance", "b"]
-
-
-def test_a_variable_for_a_missing_feature_warns_and_names_itself(box: Box) -> None:
-    box.path.write_text(SANDBOXED)
-    loaded = load(box.path, {"VIGIL__WEB__LISTEN": ""}, frozenset({"web"}))
-    assert [problem.path for problem in loaded.warnings] == ["web"]
 
 
 def test_endpoints_are_the_final_addresses_of_the_account(box: Box) -> None:
@@ -284,7 +277,7 @@ def test_what_the_shipped_file_shows_as_an_example_holds(tmp_path: Path) -> None
     example = "\n".join(line.removeprefix("# ") for line in lines[start:])
     path = tmp_path / "settings.toml"
     path.write_text(example)
-    assert load(path, {}, NOTHING_MISSING).warnings == ()
+    assert load(path, {}).warnings == ()
 
 
 def test_the_shipped_file_says_nothing_but_defaults(tmp_path: Path) -> None:

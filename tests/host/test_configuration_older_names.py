@@ -23,7 +23,7 @@ class Box:
 
     def load(self, text: str, /, **environ: str) -> Loaded:
         self.path.write_text(text)
-        return load(self.path, environ, frozenset())
+        return load(self.path, environ)
 
     def refused(self, text: str, /, **environ: str) -> Problem:
         with pytest.raises(SettingsError) as caught:
@@ -223,7 +223,7 @@ def test_an_account_that_signs_with_a_private_key_gets_no_secret_beside_it(box: 
     self_made = box.path
     self_made.write_text(text)
     with pytest.raises(SettingsError) as caught:
-        load(self_made, {"BYBIT_API_SECRET": "hunter2"}, frozenset())
+        load(self_made, {"BYBIT_API_SECRET": "hunter2"})
     assert "BYBIT_API_SECRET" in [problem.path for problem in caught.value.problems]
 
 

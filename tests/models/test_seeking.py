@@ -8,6 +8,7 @@ import pytest
 from models import database, seeking
 from models.ledger import Ledger
 from models.read import Reader
+from models.tables import Order
 from tests.support.ledger import NOW, batch, fill, order
 
 ACCOUNTS, SYMBOLS, CATEGORIES = ("main", "second", "third"), ("BTCUSDT", "ETHUSDT"), ("spot", "linear")
@@ -130,6 +131,27 @@ def test_a_server_that_has_counted_nothing_looks_a_fill_up_by_its_identity(
     plan = str(questions.ask(f"EXPLAIN SELECT seq FROM {known} CROSS JOIN fills WHERE {where}", ()))
     assert "fill_account_symbol_traded_at" not in plan
     questions.close()
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_open_orders_are_never_looked_for_among_all_that_ever_were(
+    ledger: Ledger, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that has counted nothing takes one in fifty for open and walks back by time: seconds, of millions."""
+    ledger.write([batch(order("filled"))])
+    columns = Order._meta.sorted_field_names  # type: ignore[attr-defined]
+    copied = ", ".join("'x' || n" if name == "order_id" else f'"{name}"' for name in columns)
+    names = ", ".join(f'"{name}"' for name in columns)
+    many = f"INSERT INTO orders ({names}) SELECT {copied} FROM orders, generate_series(1, 250000) AS n"
+    database.run(ledger._db, many)
+    reader, heard = Reader(place), []
+    monkeypatch.setattr(reader, "_ask", _listening(reader._ask, heard))
+    assert reader.orders(open_only=True) == []
+    monkeypatch.undo()
+    plan = str(reader._ask(f"EXPLAIN {heard[-1][0]}", heard[-1][1]))
+    assert "orders_living" in plan
+    assert "order_updated_at" not in plan
+    reader.close()
 
 
 def _listening(ask: seeking.Ask, heard: list[Any]) -> seeking.Ask:

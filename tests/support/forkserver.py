@@ -139,7 +139,9 @@ class _Server:
         request = json.loads(_exactly(self._asked, *_HEAD.unpack(head)))
         *inherited, ending = descriptors
         pid = os.fork()
-        if pid == 0:
+        if pid == 0:  # nothing may be left that closes, one day, a descriptor that is another's by then
+            self._selector.close()
+            self._asked.close()
             return request, inherited
         for descriptor in inherited:
             os.close(descriptor)
