@@ -22,7 +22,7 @@ from actors.persistence import PersistenceActor
 from actors.quotes import Need
 from actors.trader import LOOK, TraderActor
 from core.client_ids import trade_id
-from core.errors import DatabaseProblem, VigilError
+from core.errors import DatabaseProblem, NotFound, VigilError
 from core.facts import Fact, Fill, OrderState, Origin
 from core.instruments import Instrument
 from core.intents import Cancellation, Placement
@@ -32,7 +32,18 @@ from core.settings_schema import TraderSettings
 from core.status import AccountState, LedgerVitals
 from core.wire import Call, Reply
 from exchanges.base import Endpoints, RestDialect
-from exchanges.trading import Absent, Accepted, CancelTaken, FeeRates, Found, Listing, Sought, Trading, Unsure
+from exchanges.trading import (
+    Absent,
+    Accepted,
+    CancelTaken,
+    FeeRates,
+    Found,
+    Listing,
+    NotOpen,
+    Sought,
+    Trading,
+    Unsure,
+)
 from models import database
 from models.read import Reader
 from tests.actors.quoting import Board, PricedExchange
@@ -113,6 +124,8 @@ class Venue:
             yield Call("DELETE", f"/cancel/{wanted.client_order_id}", auth="signed")
         except VigilError as error:
             return Unsure(error)
+        if wanted.client_order_id not in self.orders:  # it was withheld, or is still on its way
+            return NotOpen(NotFound("unknown order"))
         state = self.orders[wanted.client_order_id]
         state = msgspec.structs.replace(state, status="canceled", updated_at=self.time_ms())
         self.orders[wanted.client_order_id] = state
