@@ -9,6 +9,7 @@ import pykka
 import pytest
 
 from actors.prices import PricesActor
+from actors.quote_reader import QuotesSubscribed
 from core.clock import Clock, SystemClock
 from core.messages import Down, PriceDoubted, Ready
 from core.offset import Sample
@@ -234,12 +235,13 @@ def test_a_heartbeat_is_sent_and_its_answer_keeps_the_peer_alive(listener: Liste
     with stream_peer(serve) as peer:
         scene = Scene(listener, peer, clock, "BTCUSDT").start()
         listener.next(Ready)
+        assert scene.ref is not None
         for _ in range(4):
+            scene.ref.ask(QuotesSubscribed(99), timeout=WAIT)  # what it was at is done: the next beat is set
             clock.advance(20)
             assert beats.get(timeout=WAIT) == b"ping"
             until_heard(scene, clock.boottime())
         assert listener.rest() == []
-        assert scene.ref is not None
         scene.ref.stop(block=True, timeout=WAIT)
 
 

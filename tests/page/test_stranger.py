@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.end_to_end.kit import compared
+from tests.end_to_end.kit import VIEWS, compared
 from tests.end_to_end.test_first_run import DEMO, admin_of
 from tests.page.conftest import Open
 from tests.page.served import Served, account, until_state
@@ -96,6 +96,8 @@ class Story(NamedTuple):
         eventually(self.told, lambda told: told == list(events), within=90, what=f"the alerts {events}")
 
 
+COMPARABLE = {"cryptocom": ("fills", "orders")}
+"""Beside a position Crypto.com does not say what is free, and its entry price is worked out of a cost."""
 ENTRANCE = re.compile("connect|logon|auth", re.IGNORECASE)
 
 
@@ -186,7 +188,7 @@ def test_a_stranger_sees_an_exchange_die_and_come_back_and_an_account_come(story
     assert story.told() == ["opened blind", "resolved blind"]
     for name in (*DEMO, LATER):
         eventually(
-            partial(compared, story.admin, story.daemon, name),
+            partial(compared, story.admin, story.daemon, name, COMPARABLE.get(DEMO.get(name, ""), VIEWS)),
             lambda found: not found,
             within=60,
             every=0.1,
