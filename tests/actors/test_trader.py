@@ -124,10 +124,10 @@ def test_only_the_symbols_that_are_named_are_traded(house: House) -> None:
 
 def test_while_the_account_is_not_live_a_trade_waits_and_says_so(house: House) -> None:
     house.start()
-    house.state = "blind"
+    house.state = "stale"
     trade = house.bought()
     house.passes()
-    assert (house.venue.placed, house.why(trade)) == ([], "the account is blind")
+    assert (house.venue.placed, house.why(trade)) == ([], "the account is stale")
     house.state = "live"
     house.passes(RECONSIDER)
     assert house.venue.placed == [f"{trade}-0"]
@@ -157,7 +157,12 @@ def test_while_the_ledger_takes_nothing_nothing_leaves(house: House) -> None:
         eventually(lambda: house.inlet.is_busy, what="a decision that waits to be committed")
         assert house.retries(trade)["state"] == "placing"
         assert house.venue.placed == []
-    eventually(lambda: house.clock.advance(LOOK) or house.venue.placed, what="an order")
+
+    def placed() -> list[str]:
+        house.clock.advance(LOOK)
+        return house.venue.placed
+
+    eventually(placed, what="an order")
     house.settle()
     assert house.venue.at_sending == [[("intended", [trade])]]
 
@@ -270,7 +275,7 @@ def test_a_clock_that_is_off_by_the_limit_halts_nothing(house: House) -> None:
 def test_a_discrepancy_of_another_account_halts_nobody_here(house: House) -> None:
     resting(house)
     house.incident("discrepancy", account="other")
-    house.incident("blind")
+    house.incident("stale")
     house.passes()
     assert house.venue.cancelled == []
 
