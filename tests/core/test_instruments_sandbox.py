@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sandbox.binance.rules as binance
@@ -111,6 +111,21 @@ EXCHANGES: dict[str, tuple[tuple[Listed, ...], Callable[[Listed], Instrument], R
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @given(data=st.data())
 def test_here_and_there_the_same_orders_are_refused(exchange: str, data: st.DataObject) -> None:
+    agree(exchange, data)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@settings(max_examples=10_000, suppress_health_check=list(HealthCheck), deadline=None)
+@given(data=st.data())
+def test_of_ten_thousand_orders_none_is_sent_in_vain_and_none_kept_back(
+    exchange: str, data: st.DataObject
+) -> None:
+    agree(exchange, data)
+
+
+def agree(exchange: str, data: st.DataObject) -> None:
+    """One order is refused by both or by neither."""
     symbols, told, refuses = EXCHANGES[exchange]
     one = data.draw(st.sampled_from([one for one in symbols if one.category == "spot"]))
     market = Market(symbols, seed=1)
